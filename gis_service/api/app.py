@@ -33,6 +33,7 @@ from gis_service.api import (
     methods,
     open311,
     page,
+    plain_pages,
     plans,
     problems,
     record,
@@ -91,6 +92,7 @@ ROUTERS = (
     sheets,
     health,
     page,
+    plain_pages,
     trust,
 )
 
@@ -137,7 +139,6 @@ def create_app(
     problems.install(app, record_refusal)
     for room in ROUTERS:
         app.include_router(room.router, responses=examples.problems())
-    app.include_router(sessions.pages)
     page.mount_files(app)
     # Asked most and in the greatest hurry: found before any other route is looked at. The router
     # keeps the same one for the description of the API.

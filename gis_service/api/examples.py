@@ -163,6 +163,14 @@ GRID_ROW: Final = {
     "area_km2": 0.431207,
     "label": [112.906, 28.705],
 }
+AREA: Final = {
+    "grid_id": 412,
+    "name": "东街三格",
+    "code": "990101102003005",
+    "rank": 3,
+    "scheme": "base",
+    "bbox": [112.9, 28.7, 112.91, 28.71],
+}
 SHEET: Final = {
     **_HEAD,
     "officers": [

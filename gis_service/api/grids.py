@@ -1,6 +1,8 @@
 """Grids over HTTP: schemes, the county at a glance, the list, the sheet."""
 
-from fastapi import Request, Response
+from typing import Annotated
+
+from fastapi import Query, Request, Response
 from pydantic import TypeAdapter
 
 from gis_service.api import examples
@@ -72,6 +74,23 @@ def list_grids(
         offset=paging.offset,
     )
     return make_page(page, paging)
+
+
+@router.get("/areas", responses=examples.ok([examples.AREA]))
+def list_areas(
+    connection: ConnectionDep,
+    ids: Annotated[
+        str,
+        Query(
+            max_length=8000,
+            pattern=r"^\d{1,18}(,\d{1,18})*$",
+            description="Grid ids, separated by commas.",
+            examples=["412,57"],
+        ),
+    ],
+) -> list[reading.Area]:
+    """Name some grids of any level and scheme, such as those that somebody answers for."""
+    return reading.list_areas(connection, tuple(int(part) for part in ids.split(","))) or []
 
 
 @router.get("/grids/{grid_id}", responses=examples.ok(examples.SHEET))

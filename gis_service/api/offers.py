@@ -30,6 +30,7 @@ def describe_caller(connection: sa.Connection, caller: Caller) -> dict[str, Any]
         "areas": jsonable_encoder(reading.list_areas(connection, actor.areas)),
         "may": list_offers(actor),
         "signed_in": caller.session_id is not None,
+        "login": caller.login,
         "token": caller.token,
         "made_up": is_made_up(connection),
     }

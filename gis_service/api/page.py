@@ -5,12 +5,13 @@ kept for ever; else the browser asks whether it has changed.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.encoders import jsonable_encoder
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -27,6 +28,13 @@ FOLDERS: Final = ("css", "messages")
 HASH: Final = re.compile("[0-9a-f]{12}")
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_FIRST: Final = "no-cache"
+
+FIRST_PAGES: Final[Mapping[str, str]] = {
+    "administrator": "/people?",
+    "auditor": "/record?",
+    "dispatcher": "/?mode=dispatch&",
+}
+"""Where whoever signs in begins, by role; the others begin on the map."""
 
 router = ServiceRouter(include_in_schema=False)
 _libraries = StaticFiles(directory=WEB_DIR, check_dir=False)
@@ -50,8 +58,11 @@ class VersionedFiles(StaticFiles):
 @router.get("/", response_class=HTMLResponse)
 def read_page(
     request: Request, connection: ConnectionDep, caller: CallerDep, language: LanguageDep
-) -> HTMLResponse:
-    """Give the map."""
+) -> Response:
+    """Give the map; whoever has just signed in, or names no view, begins where the role does."""
+    first = FIRST_PAGES.get(caller.actor.role)
+    if "first" in request.query_params or (first and not request.query_params):
+        return RedirectResponse(f"{first or '/?'}lang={language}", 303)
     schemes = reading.list_schemes(connection)
     county = sheet.find_county(connection) if any(scheme.is_base for scheme in schemes) else None
     context = PageContext(

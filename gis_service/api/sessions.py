@@ -3,8 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from gis_service.access import sessions, signing_in
@@ -16,16 +15,13 @@ from gis_service.api.dependencies import (
     ActorDep,
     ConnectionDep,
     IdPath,
-    LanguageDep,
     RequestBody,
     StoreDep,
 )
 from gis_service.api.routing import ServiceRouter
-from gis_service.maps.page.grid_map import content_policy, render_sign_in
 from gis_service.settings import access_settings
 
 router = ServiceRouter(prefix="/api", tags=["access"])
-pages = APIRouter(include_in_schema=False)
 
 Password = Annotated[str, Field(min_length=1, max_length=400)]
 Login = Annotated[str, Field(min_length=1, max_length=100)]
@@ -141,15 +137,3 @@ def end_session(connection: ConnectionDep, actor: ActorDep, session_id: IdPath) 
 def change_password(body: PasswordChange, store: StoreDep, actor: ActorDep) -> None:
     """Choose another password; all other sessions end."""
     signing_in.change_password(store, actor, body.old_password, body.new_password)
-
-
-@pages.get("/sign-in", response_class=HTMLResponse)
-def sign_in_page(language: LanguageDep) -> HTMLResponse:
-    """Give the page that a one-time link opens; what it holds stays behind the # and in no log."""
-    document = render_sign_in(language)
-    headers = {
-        "Content-Security-Policy": content_policy(document),
-        "Cache-Control": "no-store",
-        "Content-Language": language,
-    }
-    return HTMLResponse(document, headers=headers)

@@ -43,6 +43,8 @@ WHOM: dict[str, set[str]] = {
     "county_report": STAFF - LOCAL,
     "enter": LOCAL | OFFICE | {"dispatcher"},
     "import": OFFICE,
+    "people": {"administrator"},
+    "record": {"auditor"},
 }
 
 

@@ -157,7 +157,7 @@ def test_a_phone_on_its_side_keeps_its_map(look: Look, size: dict[str, int]) -> 
 @pytest.mark.parametrize("width", [360, 390, 700, 800, 1000, 1180])
 def test_no_choice_is_cut_off(look: Look, width: int) -> None:
     page = look({"width": width, "height": 800}).open("?lang=en")
-    expect(page.locator("#actor")).to_be_visible()
+    expect(page.locator("#session")).to_be_visible()
     edges = page.evaluate(
         "[...document.querySelectorAll('#choices > *')]"
         ".map((one) => one.getBoundingClientRect()).map((box) => [box.left, box.right])"

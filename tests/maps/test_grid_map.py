@@ -23,6 +23,7 @@ from gis_service.maps.page.grid_map import (
     content_policy,
     render_page,
 )
+from gis_service.maps.page.plain_page import PLAIN_PAGES
 from gis_service.maps.page.vendor import (
     LATE_FILES,
     VENDOR_FILES,
@@ -199,7 +200,7 @@ def test_a_part_comes_with_its_own_scripts_only(part: str) -> None:
 
 
 def test_every_script_is_of_the_first_view_or_of_a_part() -> None:
-    roots = ["main", *LATE_SCRIPTS, "vector", "light", "sign_in", "leaflet"]
+    roots = ["main", *LATE_SCRIPTS, "vector", "light", "leaflet", *PLAIN_PAGES]
     reached = {name for root in roots for name in with_imports(f"{root}.js")}
     assert reached == {file.name for file in (WEB_DIR / "js").glob("*.js")}
 

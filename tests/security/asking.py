@@ -81,6 +81,7 @@ ASKED: Final[dict[str, Asked]] = {
     "GET /api/schemes": _same("/api/schemes"),
     "GET /api/overview": _same("/api/overview"),
     "GET /api/grids": _same("/api/grids?q=g"),
+    "GET /api/areas": Asked("/api/areas?ids={grid}"),
     "GET /api/grids/{grid_id}": Asked("/api/grids/{grid}"),
     "GET /api/grids/{grid_id}/sheet": Asked("/api/grids/{grid}/sheet?format=html"),
     "GET /api/versions": _same("/api/versions"),
@@ -342,4 +343,11 @@ ASKED: Final[dict[str, Asked]] = {
     "DELETE /api/keys/{key_id}": _same("/api/keys/999999"),
 }
 
-NOT_ASKED: Final = {"GET /api/live": "a stream without an end: tests/api/test_live.py"}
+_FRAME: Final = "a frame with texts; what it shows it asks of the API: tests/browser"
+NOT_ASKED: Final = {
+    "GET /api/live": "a stream without an end: tests/api/test_live.py",
+    "GET /sign-in": _FRAME,
+    "GET /account": _FRAME,
+    "GET /people": _FRAME,
+    "GET /record": _FRAME,
+}

@@ -36,10 +36,33 @@ function wait(change) {
 async function problemOf(response) {
   try {
     const body = await response.json();
+    if (response.status === 429) body.retry_after = response.headers.get("Retry-After");
     return new ApiError(response.status, body.detail || body.title || t("error_unknown"), body);
   } catch {
     return new ApiError(response.status, t("error_status", { status: response.status }));
   }
+}
+
+/**
+ * What a change in a session proves by that it comes from a page of ours.
+ *
+ * @returns {Record<string, string>}
+ */
+export const proof = () => (config.actor.token ? { "X-Gis-Token": config.actor.token } : {});
+
+/**
+ * Send a request; where the session has ended meanwhile, again after signing in again.
+ *
+ * @param {string} path
+ * @param {RequestInit} options
+ */
+export async function ask(path, options) {
+  const dispatch = () =>
+    fetch(path, options.method ? { ...options, headers: { ...options.headers, ...proof() } } : options);
+  const response = await dispatch();
+  if (!config.actor.signed_in || ![401, 403].includes(response.status)) return response;
+  const { recover } = await import("./session.js");
+  return (await recover()) ? dispatch() : response;
 }
 
 /**
@@ -48,12 +71,9 @@ async function problemOf(response) {
  * @returns {Promise<any>}
  */
 async function request(path, options) {
-  const { token } = config.actor;
-  // A change in a session says by this that it comes from a page of ours.
-  if (token && options.method) options = { ...options, headers: { ...options.headers, "X-Gis-Token": token } };
   wait(1);
   try {
-    const response = await fetch(path, options);
+    const response = await ask(path, options);
     if (!response.ok) throw await problemOf(response);
     return response.status === 204 ? null : await response.json();
   } catch (error) {

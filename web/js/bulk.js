@@ -1,5 +1,6 @@
 // A whole file at once: sent, answered row by row in its own format, and kept as a download.
 
+import { ask as askServer } from "./api.js";
 import { h } from "./dom.js";
 import { config, number, t } from "./texts.js";
 
@@ -54,8 +55,7 @@ export function bulkForm(scheme) {
       const body = new FormData();
       body.append("file", chosen);
       const query = new URLSearchParams({ crs: crs.value, scheme: scheme(), lang: config.language });
-      const headers = { "X-Gis-Token": config.actor.token ?? "" };
-      const response = await fetch(`/api/assign?${query}`, { method: "POST", body, headers, signal: abort.signal });
+      const response = await askServer(`/api/assign?${query}`, { method: "POST", body, signal: abort.signal });
       if (!response.ok) {
         const problem = await response.json().catch(() => ({}));
         throw new Error(problem.detail ?? t("error_status", { status: response.status }));

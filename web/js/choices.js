@@ -1,6 +1,5 @@
 // The choices at the top right: scheme, day, language, who asks.
 
-import { get, post, send } from "./api.js";
 import { at, h, keepingFocus } from "./dom.js";
 import { addressIn, onChange, show, state } from "./state.js";
 import { config, day, isEnglish, nameOf, t } from "./texts.js";
@@ -70,7 +69,8 @@ function dayChoice(scheme) {
   return box;
 }
 
-function languageChoice() {
+/** @param {(language: string) => string} address of this page in a language */
+export function languageChoice(address) {
   const other = isEnglish ? "zh-CN" : "en";
   return h(
     "a",
@@ -78,7 +78,7 @@ function languageChoice() {
       class: "choice",
       id: "language",
       role: "button",
-      href: addressIn(other),
+      href: address(other),
       lang: other,
       "aria-label": `中 / EN: ${t("other_language")}`, // what is read begins with what is seen
       title: t("other_language"),
@@ -89,61 +89,15 @@ function languageChoice() {
   );
 }
 
-/**
- * Made-up people: whoever opens the page picks one, and the page says so.
- *
- * @param {(error: Error) => void} onError
- */
-async function demoChoice(onError) {
-  const actors = await get("/api/actors");
-  return h(
-    "select",
-    {
-      id: "actor",
-      "aria-label": t("who"),
-      title: t("who"),
-      onchange: async (event) => {
-        try {
-          await post("/api/actors/current", { actor_id: Number(event.target.value) });
-          location.reload();
-        } catch (error) {
-          onError(error);
-        }
-      },
-    },
-    actors.map((actor) =>
-      h("option", { value: actor.actor_id, selected: actor.actor_id === config.actor.actor_id }, nameOf(actor)),
-    ),
-  );
-}
-
-/**
- * Real people: the administrator, who may sign out, or the visitor, who may sign in.
- *
- * @param {(error: Error) => void} onError
- */
-function session(onError) {
-  const signOut = async () => {
-    try {
-      await send("DELETE", "/api/session");
-      location.reload();
-    } catch (error) {
-      onError(error);
-    }
-  };
-  const { actor } = config;
+/** @param {(error: Error) => void} onError */
+export function whoChoice(onError) {
+  const slot = h("div", { class: "popover" });
+  const fill = () => import("./who.js").then(({ fillWho }) => fillWho(slot, onError)).catch(onError);
   return h(
     "details",
-    { class: "choice", id: "session" },
-    h("summary", { title: t("who") }, nameOf(actor)),
-    h(
-      "div",
-      { class: "popover" },
-      h("p", {}, t(actor.signed_in ? "signed_in" : "not_signed_in")),
-      actor.signed_in
-        ? h("button", { type: "button", class: "button", id: "sign-out", onclick: signOut }, t("sign_out"))
-        : h("a", { class: "button", id: "sign-in", href: `/sign-in?lang=${config.language}` }, t("sign_in")),
-    ),
+    { class: "choice", id: "session", ontoggle: () => !slot.hasChildNodes() && fill() },
+    h("summary", { title: t("who") }, nameOf(config.actor)),
+    slot,
   );
 }
 
@@ -162,13 +116,13 @@ const madeUpNote = () =>
  * @param {() => Shape<"Scheme">} scheme
  * @param {(error: Error) => void} onError
  */
-export async function wireChoices(scheme, onError) {
+export function wireChoices(scheme, onError) {
   const draw = () => {
-    const kept = ["made-up", "actor", "session"].flatMap((id) => at(id) ?? []);
+    const kept = ["made-up", "session"].flatMap((id) => at(id) ?? []);
     at("choices").replaceChildren(
       ...(config.schemes.length > 1 ? [schemeChoice()] : []),
       ...(config.schemes.length ? [dayChoice(scheme)] : []),
-      languageChoice(),
+      languageChoice(addressIn),
       ...kept,
     );
   };
@@ -182,9 +136,5 @@ export async function wireChoices(scheme, onError) {
       if (!box.contains(/** @type {Node} */ (event.target))) box.open = false;
     }
   });
-  try {
-    at("choices").append(...(config.actor.made_up ? [madeUpNote(), await demoChoice(onError)] : [session(onError)]));
-  } catch (error) {
-    onError(error);
-  }
+  at("choices").append(...(config.actor.made_up ? [madeUpNote()] : []), whoChoice(onError));
 }

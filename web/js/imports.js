@@ -1,6 +1,6 @@
 // Files handed in: choose, try without writing, look at what would happen, import, see what was refused.
 
-import { ApiError, get, send } from "./api.js";
+import { ApiError, get, send, proof } from "./api.js";
 import { at, h, isNarrow } from "./dom.js";
 import { follow } from "./jobs.js";
 import { offered } from "./offers.js";
@@ -35,7 +35,7 @@ function sendFile(file, onShare, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", `/api/imports/uploads?lang=${config.language}`);
-    request.setRequestHeader("X-Gis-Token", config.actor.token ?? "");
+    for (const [name, value] of Object.entries(proof())) request.setRequestHeader(name, value);
     request.responseType = "json";
     request.upload.onprogress = (event) => event.lengthComputable && onShare(event.loaded / event.total);
     request.onload = () =>

@@ -37,6 +37,8 @@ export const OFFERS = {
     ],
   },
   import: { needs: ["import"] },
+  people: { needs: ["manage_accounts"] },
+  record: { needs: ["read_record"] },
 };
 
 /**

@@ -57,7 +57,9 @@ export interface Actor extends Named {
   /** Names of permissions; offers.js says what needs which. */
   may: string[];
   signed_in: boolean;
-  token: string | null;
+  login?: string | null;
+  /** Goes with every change in a session. */
+  token?: string | null;
   made_up: boolean;
 }
 
@@ -83,6 +85,10 @@ export interface Config {
   /** Addresses of files of libraries that a script adds when it needs them. */
   late_files: Record<string, string>;
   texts: Record<string, string>;
+  /** What somebody may be, on the page of people; areas are needed, possible or none. */
+  roles?: { name: string; areas: "needed" | "may" | "none"; has_keys: boolean }[];
+  /** Whom one may be; on the page to sign in, where all people are made up. */
+  demo_actors?: (Named & { actor_id: number; role: string; areas: Shape<"Area">[] | null })[];
 }
 
 /** Longitude, latitude in degrees. */

@@ -41,8 +41,17 @@ from gis_service.maps.page.vendor import (
 )
 from gis_service.messages import LANGUAGES, WEB_DIR, Language, all_texts, text
 
-TEXT_ROOMS: Final = ("page.", "entry.", "imports.", "plan.", "cover.")
-LATE_SCRIPTS: Final = ("dispatch", "plan", "coverage", "entry", "imports", "own_area")
+TEXT_ROOMS: Final = ("page.", "accounts.", "roles.", "entry.", "imports.", "plan.", "cover.")
+LATE_SCRIPTS: Final = (
+    "dispatch",
+    "plan",
+    "coverage",
+    "entry",
+    "imports",
+    "own_area",
+    "who",
+    "session",
+)
 """The first script of each part that comes with its scripts when somebody first wants it."""
 
 INLINE_SCRIPT: Final = re.compile(r'<script(?: type="importmap")?>(.*?)</script>', re.DOTALL)
@@ -251,28 +260,6 @@ def render_page(context: PageContext) -> str:
         HTML; the same for the same context.
     """
     return str(build_map(context).get_root().render())
-
-
-def render_sign_in(language: Language) -> str:
-    """
-    Make the page on which one signs in.
-
-    Parameters
-    ----------
-    language
-        The reader's.
-
-    Returns
-    -------
-    str
-        The HTML document.
-    """
-    return templates.get_template("sign_in.html").render(
-        language=language,
-        say=lambda name: text(f"page.{name}", language),
-        style=static_address("css", "page.css"),
-        script=script_address("sign_in.js"),
-    )
 
 
 def render_trust(language: Language, fingerprint: str | None) -> str:
