@@ -198,11 +198,15 @@ def _near(store: Store, unruled: Store) -> Row:
 
 def _by_points() -> Any:
     """Let the queries ask the spatial index, as they did before there were rules."""
-    patched = patch.object(
-        queries,
-        "_is_in_box",
-        lambda table, box: queries._in_box(table.c.point, box),  # noqa: SLF001
-    )
+
+    def is_in_box(table: sa.Table, box: queries.Box, care_tags: list[str] | None = None) -> Any:
+        inside = queries._in_box(table.c.point, box)  # noqa: SLF001
+        if care_tags is None:
+            return inside
+        tags = sa.cast(care_tags, sa.ARRAY(sa.Text))
+        return inside & table.c.care_tags.op("&&", is_comparison=True)(tags)
+
+    patched = patch.object(queries, "_is_in_box", is_in_box)
     patched.start()
     return patched
 
