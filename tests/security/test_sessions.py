@@ -1,6 +1,5 @@
 """Sessions and keys in the wrong hands: forged, stale, stolen, fixed; keys at another door."""
 
-import secrets
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -68,7 +67,7 @@ def expire(store: Store, actor_id: int, **values: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "forged", ["1", "admin", secrets.token_urlsafe(32), "\x00", "' OR 1=1 --", "a" * 3000]
+    "forged", ["1", "admin", "Q" * 43, "\x00", "' OR 1=1 --", "a" * 3000]
 )
 def test_a_forged_session_is_nobodys(browser_of: Any, forged: str) -> None:
     client = browser_of()
@@ -354,7 +353,7 @@ def test_a_key_opens_its_doors_and_no_other(
     assert asked.status_code == 403
 
 
-@pytest.mark.parametrize("key", ["", "x", "gis_" + secrets.token_urlsafe(32), "\x7f"])
+@pytest.mark.parametrize("key", ["", "x", "gis_" + "Q" * 43, "\x7f"])
 def test_a_key_that_is_none_is_refused_not_taken_for_a_visitor(browser_of: Any, key: str) -> None:
     assert browser_of().get("/api/me", headers=bearer(key)).status_code == 401
 
