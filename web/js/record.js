@@ -138,6 +138,16 @@ function details(event) {
   );
 }
 
+/**
+ * What something was done to, in words where its number is one.
+ *
+ * @param {Recorded} event
+ */
+function thing(event) {
+  const kind = aOr(`thing_${event.object_kind}`, event.object_kind);
+  return [kind, event.object_id].filter(Boolean).join(" ");
+}
+
 /** @param {Recorded} event */
 function eventRow(event) {
   /** @type {HTMLDetailsElement} */
@@ -150,7 +160,7 @@ function eventRow(event) {
       h("time", { datetime: event.at }, moment(event.at)),
       h("span", { class: "by" }, event.actor_name, h("small", {}, roleName(event.actor_role))),
       h("b", {}, aOr(`did_${event.action}`, event.action)),
-      h("span", {}, [event.object_kind, event.object_id].filter(Boolean).join(" ")),
+      h("span", {}, thing(event)),
       h("span", { class: "from quiet" }, event.address),
     ),
   );
