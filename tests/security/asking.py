@@ -313,7 +313,7 @@ ASKED: Final[dict[str, Asked]] = {
     "POST /api/actors/current": _same("/api/actors/current", body={"actor_id": 999999}),
     "GET /api/me": _same("/api/me"),
     "POST /api/session": _same(
-        "/api/session", body={"login": "nobody", "password": "nothing at all"}
+        "/api/session", body={"login": "nobody", "password": "nothing at all"}, fresh="try"
     ),
     "POST /api/session/link": _same(
         "/api/session/link", body={"token": "reset-nothing", "password": "nothing at all"}
