@@ -37,6 +37,7 @@ def rows(store: Store) -> int:
         return sum(
             connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
             for table in t.metadata.tables.values()
+            if table is not t.digest_key  # which the service's role may not read
         )
 
 
