@@ -1,7 +1,7 @@
-"""Passwords: which are taken, and argon2id hashes of them, made two at a time and behind all else.
+"""Passwords: which are taken, and argon2id hashes of them, made one at a time and behind all else.
 
-A hash takes processor time and memory on purpose. Two threads of a low priority make them, so that
-many who sign in at once wait for each other and nobody else does.
+A hash takes processor time and memory on purpose. One thread of the lowest priority makes them, so
+that many who sign in at once wait for each other and nobody else does.
 """
 
 import os
@@ -18,8 +18,8 @@ from gis_service.errors import InputError, Place
 from gis_service.settings import access_settings
 
 LONGEST: Final = 200
-AT_ONCE: Final = 2
-_NICE: Final = 10
+AT_ONCE: Final = 1
+_NICE: Final = 19
 
 HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 """argon2id with the least that the OWASP Password Storage Cheat Sheet names: 19 MiB, twice over."""

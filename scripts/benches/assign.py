@@ -175,7 +175,7 @@ def run(context: Context) -> list[Row]:
         context.print_plan(connection, "history in SQL, its places", _PLACED, values)
     return [
         in_memory(county),
-        out_of_the_store(store, county),
+        out_of_the_store(store, context.peer_store, county),
         copy_written(scratch, county),
         all_written(scratch, county),
     ]
@@ -268,14 +268,14 @@ def _sjoin_child(*arguments: Any) -> int:
 # --- out of the store --------------------------------------------------------------------------
 
 
-def out_of_the_store(store: Store, county: County) -> Row:
+def out_of_the_store(store: Store, peer_store: Store, county: County) -> Row:
     """
     Answer for every household of the store, from a cold start: reading is on both clocks.
 
     Parameters
     ----------
-    store
-        With the county.
+    store, peer_store
+        With the county; the peer's without rules by rows.
     county
         Its scheme and day.
 
@@ -294,7 +294,7 @@ def out_of_the_store(store: Store, county: County) -> Row:
         return ids[inside], stored[inside]
 
     def theirs() -> tuple[Ids, Ids]:
-        with store.transaction(SYSTEM) as connection:
+        with peer_store.transaction(SYSTEM) as connection:
             rows = connection.execute(sa.text(LATERAL), county.values).all()
         ids, grid_ids = zip(*rows, strict=True)
         return np.array(ids, dtype=np.int64), np.array(grid_ids, dtype=np.int64)
@@ -326,21 +326,12 @@ class Scratch:
     def __init__(self, context: Context, county: County) -> None:
         self._context, self._values = context, county.values
         self.store = context.fresh_database(SCRATCH, copy_of_county=True)
+        # The peers know of no rules by rows, which would keep them from the spatial index.
+        self._peer_store = Store(self.store.url.set(username="gis_admin"), pooled=False)
         with self.store.transaction(SYSTEM) as connection:
             for statement in _EMPTIED:
                 connection.execute(sa.text(statement), self._values)
         self._vacuum()
-
-    def begin(self) -> sa.Connection:
-        """
-        Open the transaction of a run.
-
-        Returns
-        -------
-        sqlalchemy.Connection
-            To be given to :meth:`undo`.
-        """
-        return self.store.begin(SYSTEM)
 
     def undo(self, connection: sa.Connection) -> None:
         """
@@ -359,7 +350,9 @@ class Scratch:
         with closing(self._context.connect(SCRATCH)) as connection, connection.cursor() as cursor:
             cursor.execute("VACUUM (ANALYZE) household, membership")
 
-    def side(self, work: Callable[[sa.Connection], object]) -> Side[sa.Connection, object]:
+    def side(
+        self, work: Callable[[sa.Connection], object], *, is_peer: bool = False
+    ) -> Side[sa.Connection, object]:
         """
         Make a side of a work that writes.
 
@@ -367,13 +360,16 @@ class Scratch:
         ----------
         work
             Takes the open transaction.
+        is_peer
+            Whether it knows of no rules by rows.
 
         Returns
         -------
         Side
             Undone after each run.
         """
-        return Side(work, self.begin, self.undo)
+        store = self._peer_store if is_peer else self.store
+        return Side(work, lambda: store.begin(SYSTEM), self.undo)
 
 
 def copy_written(scratch: Scratch, county: County) -> Row:
@@ -396,7 +392,9 @@ def copy_written(scratch: Scratch, county: County) -> Row:
         "households → grids, written (ours with its history)",
         scratch.side(assign_new),
         "PostGIS, UPDATE … FROM (no history)",
-        scratch.side(lambda connection: connection.execute(sa.text(UPDATE), county.values)),
+        scratch.side(
+            lambda connection: connection.execute(sa.text(UPDATE), county.values), is_peer=True
+        ),
         read=lambda connection, _: _copies(connection),
         agree=operator.eq,
     )
@@ -428,7 +426,7 @@ def all_written(scratch: Scratch, county: County) -> Row:
         "households → grids, history and copy written",
         scratch.side(assign_new),
         "PostGIS, INSERT … SELECT and UPDATE … FROM",
-        scratch.side(in_sql),
+        scratch.side(in_sql, is_peer=True),
         read=lambda connection, _: (_copies(connection), _history(connection, values)),
         agree=operator.eq,
     )

@@ -114,6 +114,13 @@ class Context:
         self._vacuum()
         return store
 
+    @cached_property
+    def peer_store(self) -> Store:
+        """The demo county as a role whom no rule by rows binds: the peers know of none."""
+        store = Store(self.county_store.url.set(username="gis_admin"))
+        self._stack.callback(store.close)
+        return store
+
     def _vacuum(self) -> None:
         with closing(self.connect(COUNTY)) as connection, connection.cursor() as cursor:
             cursor.execute("VACUUM (ANALYZE)")

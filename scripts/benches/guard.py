@@ -28,7 +28,7 @@ from gis_service.coverage.standards.book import standard_book
 from gis_service.grids.answers import people
 from gis_service.incidents import queries
 from gis_service.store import Store
-from scripts.benches.context import COUNTY, Context
+from scripts.benches.context import Context
 from scripts.benches.everyday_load import Ask, Client
 from scripts.benches.everyday_server import serving
 from scripts.benches.framework import PAIRS, Limit, Row, Side, compare, percentile, row
@@ -70,7 +70,7 @@ def run(context: Context) -> list[Row]:
     context.print_versions("sqlalchemy", "psycopg2-binary", "argon2-cffi")
     store = context.county_store
     context.print_server_version(store)
-    unruled = Store(context.url("gis_admin", COUNTY))
+    unruled = context.peer_store
     rows = []
     if context.wants("homes-head"):
         rows.append(_homes(store, unruled, "village_head"))

@@ -166,7 +166,7 @@ def run(context: Context) -> list[Row]:
     if any(context.wants(name) for name in ("edit", "drag", "validate")):
         store = context.county_store
         context.print_server_version(store)
-        with store.transaction(SYSTEM) as connection:
+        with context.peer_store.transaction(SYSTEM) as connection:
             opened = _opened(connection)
             _warm_up(opened)
             if context.wants("edit"):

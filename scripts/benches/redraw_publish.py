@@ -248,9 +248,13 @@ def measured(name: str, work: Work, target: float, limit_s: float | None) -> Row
     Row
         With whether both stored the same.
     """
-    ours = Side(lambda given: _publish(work, given, None), lambda: _begun(work), _thrown_away)
+    ours = Side(
+        lambda given: _publish(work, given, None), lambda: _begun(work, work.store), _thrown_away
+    )
     theirs = Side(
-        lambda given: _publish(work, given, _placed_by_sql), lambda: _begun(work), _thrown_away
+        lambda given: _publish(work, given, _placed_by_sql),
+        lambda: _begun(work, work.context.peer_store),
+        _thrown_away,
     )
     result = compare(
         name, ours, PEER, theirs,
@@ -265,11 +269,11 @@ def measured(name: str, work: Work, target: float, limit_s: float | None) -> Row
     return result
 
 
-def _begun(work: Work) -> sa.Connection:
+def _begun(work: Work, store: Store) -> sa.Connection:
     """Begin where nothing is left of what the run before wrote and took back."""
     with closing(work.context.connect(COUNTY)) as admin, admin.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE)")
-    return work.store.begin(SYSTEM)
+    return store.begin(SYSTEM)
 
 
 def _thrown_away(connection: sa.Connection) -> None:
