@@ -4,6 +4,7 @@ from fastapi import Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import HTMLResponse
 
+from gis_service.access.actor import list_demo_actors
 from gis_service.access.permissions import (
     ROLES_OF_ACCOUNTS,
     ROLES_OF_KEYS,
@@ -47,7 +48,7 @@ def read_plain_page(
             "role": one.role,
             "areas": reading.list_areas(connection, one.areas),
         }
-        for one in (request.app.state.authenticator.list_demo_actors() if name == "sign_in" else [])
+        for one in (list_demo_actors(connection) if name == "sign_in" else [])
     ]
     document = render_plain_page(
         name,

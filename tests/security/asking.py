@@ -307,6 +307,10 @@ ASKED: Final[dict[str, Asked]] = {
     "GET /trust/ca.crt": _same("/trust/ca.crt"),
     "GET /health": _same("/health"),
     "GET /": _same("/"),
+    "GET /sign-in": _same("/sign-in"),
+    "GET /account": _same("/account"),
+    "GET /people": _same("/people"),
+    "GET /record": _same("/record"),
     "GET /vendor/{name}": _same("/vendor/none.js"),
     "GET /api/actors": _same("/api/actors"),
     "GET /api/actors/current": _same("/api/actors/current"),
@@ -343,11 +347,6 @@ ASKED: Final[dict[str, Asked]] = {
     "DELETE /api/keys/{key_id}": _same("/api/keys/999999"),
 }
 
-_FRAME: Final = "a frame with texts; what it shows it asks of the API: tests/browser"
 NOT_ASKED: Final = {
     "GET /api/live": "a stream without an end: tests/api/test_live.py",
-    "GET /sign-in": _FRAME,
-    "GET /account": _FRAME,
-    "GET /people": _FRAME,
-    "GET /record": _FRAME,
 }

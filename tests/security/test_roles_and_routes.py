@@ -478,3 +478,29 @@ def test_the_rules_find_what_they_are_for(table: Table) -> None:
     assert PERSONAL & {
         path.split(".")[-1].rstrip("~") for path in told["county_office"]["own"].fields
     }
+
+
+OFFICES: Final[Mapping[str, str]] = {
+    "/api/record": "auditor", "/api/accounts": "administrator", "/api/keys": "administrator",
+}  # fmt: skip
+
+
+def test_no_route_waits_for_a_second_connection(
+    store: Store, places: Places, readers: dict[str, dict[str, str]]
+) -> None:
+    """Whoever holds one and asks for another waits for ever once all callers do so."""
+    narrow = Store(store.url, connections=1)
+    app = create_app(narrow, loopback_only=True)
+    with TestClient(
+        app, "http://127.0.0.1:8000", raise_server_exceptions=False, client=("127.0.0.1", 50000)
+    ) as client:
+        busy = [
+            route
+            for route, asked in ASKED.items()
+            for role in [
+                next((OFFICES[path] for path in OFFICES if path in route), "county_office")
+            ]
+            if _ask(client, route, asked, places, "own", readers[role]).status >= 500
+        ]
+    narrow.close()
+    assert busy == []
