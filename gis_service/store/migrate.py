@@ -139,12 +139,22 @@ def _prepare(connection: sa.Connection) -> None:
         connection.execute(sa.text("GRANT gis_owner TO CURRENT_USER"))
 
 
+# Roles belong to the server: whoever migrates another of its databases may make it meanwhile.
+_BACKUP_ROLE: Final = """
+DO $$ BEGIN
+    CREATE ROLE gis_backup LOGIN BYPASSRLS;
+    ALTER ROLE gis_backup SET default_transaction_read_only = on;
+    GRANT pg_read_all_data TO gis_backup;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL;
+END $$
+"""
+
+
 def _make_backup_role(connection: sa.Connection) -> None:
     """Make the role that dumps, reads all rows and changes none, if a superuser is at work."""
     is_missing = connection.scalar(
         sa.text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
     ) and not connection.scalar(sa.text("SELECT 1 FROM pg_roles WHERE rolname = 'gis_backup'"))
     if is_missing:
-        connection.execute(sa.text("CREATE ROLE gis_backup LOGIN BYPASSRLS"))
-        connection.execute(sa.text("ALTER ROLE gis_backup SET default_transaction_read_only = on"))
-        connection.execute(sa.text("GRANT pg_read_all_data TO gis_backup"))
+        connection.execute(sa.text(_BACKUP_ROLE))
