@@ -395,3 +395,18 @@ def test_the_newest_installation_with_postgis_is_taken_and_the_one_that_made_the
 def test_a_closed_cluster_has_no_address(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         Cluster(tmp_path).url("gis_service")
+
+
+def test_databases_of_one_server_are_migrated_at_the_same_time(short_dir: Path) -> None:
+    """Roles belong to the server: each migration finds that one is missing, and one makes it."""
+    code = "import sys; from gis_service.store.migrate import upgrade; upgrade(sys.argv[1])"
+    with Cluster(short_dir, durable=False) as cluster:
+        urls = [cluster.url("gis_admin", f"gis_test_{place}") for place in range(3)]
+        for url in urls:
+            assert url.database is not None
+            cluster.ensure_database(url.database)
+        runs = [
+            subprocess.Popen([sys.executable, "-c", code, url.render_as_string(False)])
+            for url in urls
+        ]
+        assert [run.wait() for run in runs] == [0, 0, 0]
