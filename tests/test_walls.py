@@ -74,22 +74,24 @@ def test_rules_in_toml_are_read_by_one_module_only() -> None:
     assert readers == {"rule_files.py"}
 
 
-def test_who_asks_is_told_by_one_module_only() -> None:
-    """Whatever names somebody (a header, a cookie, a key) is read by the authenticator."""
-    signs = (
-        "ACTOR_HEADER",
-        "open311_keys",
-        "sessions.holds",
-        "demo_actors(connection",
-        "find_actor(",
-    )
-    api = PACKAGE / "api"
-    readers = {
+def list_api_modules_with(*signs: str) -> set[str]:
+    """Name the modules of the API in which one of these texts stands."""
+    return {
         file.name
-        for file in api.glob("*.py")
+        for file in (PACKAGE / "api").glob("*.py")
         if any(sign in file.read_text("utf-8") for sign in signs)
     }
+
+
+def test_who_asks_is_told_by_one_module_only() -> None:
+    """Whatever names somebody (a header, a cookie, a key) is read by the authenticator."""
+    readers = list_api_modules_with("ACTOR_HEADER", "open311_keys", "sessions.holds", "find_actor(")
     assert readers == {"authentication.py"}
+
+
+def test_demo_actors_are_chosen_by_one_module_and_shown_by_another() -> None:
+    readers = list_api_modules_with("demo_actors(connection")
+    assert readers == {"authentication.py", "plain_pages.py"}
 
 
 def test_who_is_rung_is_decided_by_one_module_only() -> None:

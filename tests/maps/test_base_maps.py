@@ -1,7 +1,6 @@
 """Base maps: off by default, checked at the start, fetched from one fixed place within limits."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -47,7 +46,7 @@ def upstream() -> Iterator[Upstream]:
                 14: (302, "image/png", b""),
             }.get(zoom, (200, "image/png", PNG))
             if zoom == 13:
-                time.sleep(1.0)
+                late.wait(30)
             self.send_response(status)
             self.send_header("Content-Type", kind)
             if zoom == 14:
@@ -62,11 +61,13 @@ def upstream() -> Iterator[Upstream]:
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
+    late = threading.Event()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     found = Upstream(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield found
+    late.set()
     server.shutdown()
     server.server_close()
     thread.join(timeout=10)
@@ -79,7 +80,7 @@ def client_of(store: Store) -> Iterator[Callable[..., TestClient]]:
 
     def make(tianditu_host: str = "http://127.0.0.1:9", **settings: Any) -> TestClient:
         app = create_app(store, loopback_only=True)
-        wanted = BaseMapSettings(base_map_max_kb=16, base_map_timeout_s=0.5, **settings)
+        wanted = BaseMapSettings(base_map_max_kb=16, **{"base_map_timeout_s": 30.0, **settings})
         app.state.base_maps = BaseMaps(wanted, tianditu_host)
         client = TestClient(
             app, "http://127.0.0.1:8000", raise_server_exceptions=False, client=("127.0.0.1", 5)
@@ -170,7 +171,10 @@ def test_only_whole_numbers_are_places(client_of: Callable[..., TestClient], pat
 def test_a_failure_there_is_told_as_one_there(
     client_of: Callable[..., TestClient], upstream: Upstream, zoom: int, says: str
 ) -> None:
-    client = client_of(base_map_url=f"{upstream.address}/{{z}}/{{x}}/{{y}}.png?tk={KEY}")
+    client = client_of(
+        base_map_url=f"{upstream.address}/{{z}}/{{x}}/{{y}}.png?tk={KEY}",
+        base_map_timeout_s=0.5 if zoom == 13 else 30.0,
+    )
     answer = client.get(f"/api/base/county/{zoom}/1/1?lang=zh-CN")
     assert answer.status_code == 502
     assert answer.headers["content-type"].startswith("application/problem+json")
