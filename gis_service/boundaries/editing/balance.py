@@ -28,6 +28,8 @@ ALONG_SHARE: Final = 0.9
 _FEW: Final = 5
 _PLACES: Final = 20
 """A road is judged at so many places, evenly along it."""
+_MOST_PLANES: Final = 4000
+"""So many roads are kept unpacked: 5 MB."""
 _NOWHERE: Final = -1
 
 FloatArray = npt.NDArray[np.float64]
@@ -477,6 +479,8 @@ class _Roads:
     _measured_grids: set[int] = field(default_factory=set)
     _shares: dict[int, dict[int, float]] = field(default_factory=dict)
     _sums: dict[int, float] = field(default_factory=dict)
+    # The roads that were looked at, in the plane: an edit asks for the same ones several times.
+    _planes: dict[int, Any] = field(default_factory=dict)
 
     @classmethod
     def at_scale(cls, lines: PackedShapes, count: int, scale: FloatArray) -> "_Roads":
@@ -541,6 +545,7 @@ class _Roads:
             _sums=dict(self._sums),
             _known=self._known.copy(),
             _measured_grids=set(self._measured_grids),
+            _planes={},
         )
 
     def apply(self, walked: "_RoadShares") -> None:
@@ -559,15 +564,22 @@ class _Roads:
         return np.unique(road[shapely.dwithin(plane[at], self._plane(road), 2 * ALONG_M)])
 
     def _plane(self, roads: IntArray) -> GeometryArray:
-        return np.asarray(shapely.transform(self._lines[roads], lambda xy: xy * self._scale))
+        planes = self._planes
+        fresh = np.array([road for road in roads.tolist() if road not in planes], dtype=np.int64)
+        if len(planes) + len(fresh) > _MOST_PLANES:
+            fresh, planes = np.unique(roads), {}
+            self._planes = planes
+        lines = shapely.transform(self._lines[fresh], lambda xy: xy * self._scale)
+        planes.update(zip(fresh.tolist(), lines, strict=True))
+        return np.array([planes[road] for road in roads.tolist()], dtype=object)
 
     def _beside(self, roads: IntArray, faces: Mapping[str, Any]) -> tuple[list[str], GeometryArray]:
         array = np.array(list(faces.values()), dtype=object)
         if not len(roads):
             return [], array[:0]
-        west, south, east, north = shapely.total_bounds(self._plane(roads)) / np.tile(
-            self._scale, 2
-        )
+        road_bounds = self._lines.bounds(roads)
+        west, south = road_bounds[:, :2].min(axis=0)
+        east, north = road_bounds[:, 2:].max(axis=0)
         bounds = shapely.bounds(array)
         slack = 1e-4
         near = np.flatnonzero(

@@ -39,6 +39,10 @@ class PackedShapes:
     def __getitem__(self, index: Any) -> Any:
         return shapely.from_wkb(self._packed[index])
 
+    def bounds(self, index: Any) -> npt.NDArray[np.float64]:
+        """Give west, south, east, north of shapes without unpacking them."""
+        return np.asarray(self._bounds[index])
+
     def query(
         self, geometries: GeometryArray, predicate: Literal["crosses", "intersects"] | None = None
     ) -> tuple[IntArray, IntArray]:
