@@ -2,38 +2,114 @@
 
 import { isStale } from "./api.js";
 import { outlineOf } from "./backdrop.js";
-import { at, h, isNarrow, keepingFocus, settled, token } from "./dom.js";
+import { at, h, settled, token } from "./dom.js";
 import { commandOf } from "./keys.js";
 import { listenLive } from "./live.js";
-import { heading, tag } from "./parts.js";
+import { PlanBar } from "./plan_bar.js";
+import { Comparison } from "./plan_compare.js";
 import { Draft, keptStroke } from "./plan_draft.js";
-import { boxOf, joined, labelPoint, positionsOf } from "./plan_geometry.js";
-import { mayPlan, showPlans, showVersion, villageList } from "./plan_list.js";
+import { boxOf, boxText, joined, labelPoint, positionsOf } from "./plan_geometry.js";
+import { mayPlan, showPlans, showVersion } from "./plan_list.js";
 import { PlanMap } from "./plan_map.js";
-import { actorName, changeRows, conflictParts, gridRows, loadBars, ruleRows, statusTag } from "./plan_parts.js";
+import { actorName } from "./plan_parts.js";
 import { showAnswers } from "./plan_propose.js";
 import { showPath } from "./plan_publish.js";
 import { Snapper } from "./plan_snap.js";
 import { p } from "./plan_texts.js";
-import { TOOLS, TOOL_OF } from "./plan_tools.js";
+import { TOOLS } from "./plan_tools.js";
+import { Work } from "./plan_work.js";
 import { show, state } from "./state.js";
-import { moment, number } from "./texts.js";
+
+/** @import { Children } from "./dom.js" */
+/** @import { Grids } from "./grids.js" */
+/** @import { Box } from "../types/page.js" */
+/** @import { Edit } from "./plan_draft.js" */
+/** @import { Edge, Land } from "./plan_geometry.js" */
+/** @import { Change, Face, Faces } from "./plan_map.js" */
+/** @import { Tool } from "./plan_tools.js" */
+/**
+ * @typedef {object} Panel what the mode needs of the panel
+ * @property {HTMLElement} body
+ * @property {AbortController} abort
+ * @property {{find: (point: string) => Promise<any>}} points
+ * @property {(place: any) => void} flyTo
+ * @property {(kind: string, title: Children, ...children: Children[]) => void} fill
+ * @property {() => void} update
+ * @property {() => void} focusIfAsked
+ */
+/**
+ * @typedef {object} Around what the mode is given of the page
+ * @property {Panel} panel
+ * @property {Grids} grids
+ * @property {{set: (state: {isPlan: boolean}) => void}} ground
+ * @property {(bounds: L.LatLngBounds, maxZoom: number) => void} fly
+ * @property {(error: Error) => void} onError
+ * @property {() => void} onPublished
+ * @property {() => void} onDrawn
+ */
 
 const FACES_FROM = 13;
 const OUTWARD = 1.02;
-const LISTED_EDITS = 6;
 const TYPED = "input:not([type=checkbox], [type=range]), select, textarea";
 const MOST_OUTLINES = 80;
 
+/** @param {Box} box */
+const boundsOf = ([west, south, east, north]) => L.latLngBounds([south, west], [north, east]);
+
 export class PlanMode {
+  /**
+   * @param {L.Map} map
+   * @param {Around} around
+   */
   constructor(map, { panel, grids, ground, fly, onError, onPublished, onDrawn }) {
-    Object.assign(this, { map, panel, grids, ground, fly, onError, onPublished, onDrawn });
+    this.map = map;
+    this.panel = panel;
+    this.grids = grids;
+    this.ground = ground;
+    this.fly = fly;
+    this.onError = onError;
+    this.onPublished = onPublished;
+    this.onDrawn = onDrawn;
     this.toolName = "move";
+    /** @type {Tool | null} */
     this.tool = null;
-    this.draft = null;
+    /** @type {Draft | null} the plan at hand */
+    this.opened = null;
+    /** @type {PlanMap | null} what the mode draws, between enter() and leave() */
+    this.drawing = null;
+    /** @type {string | null} */
+    this.villageShown = null;
+    /** @type {Edge[]} */
     this.edges = [];
+    /** @type {Map<string, Promise<any>>} */
     this.edgesOf = new Map();
-    this.bar = h("div", { id: "plan-bar", role: "toolbar", "aria-label": p("mode") });
+    /** @type {Change | null} what the edit in the hand would do */
+    this.change = null;
+    /** @type {Error | null} */
+    this.tryError = null;
+    /** @type {import("./plan_draft.js").KeptStroke | null} a stroke to take up again */
+    this.resume = null;
+    /** @type {L.LatLngBounds | null} where faces were fetched */
+    this.loaded = null;
+    this.isFar = false;
+    this.isSkipping = false;
+    this.hoverFrame = 0;
+    this.hoveredVillage = "";
+    /** @type {AbortController | null} */
+    this.facesAbort = null;
+    this.stopKeys = new AbortController();
+    this.stopLive = () => {};
+    this.bar = new PlanBar(this);
+    this.work = new Work(this);
+    this.comparison = new Comparison(this);
+    this.snapper = new Snapper(map, "plan-work", onError);
+    this.lasso = L.polyline([], {
+      pane: "plan-work",
+      interactive: false,
+      weight: 2,
+      dashArray: "4 4",
+      className: "plan-lasso-line",
+    });
     this.follow = settled(180, () => this.loadFaces().catch((error) => isStale(error) || onError(error)));
   }
 
@@ -42,16 +118,27 @@ export class PlanMode {
   }
 
   get isPending() {
-    return Boolean(this.draft?.edit);
+    return Boolean(this.opened?.edit);
+  }
+
+  /** The plan at hand; only where one is open. */
+  get draft() {
+    return /** @type {Draft} */ (this.opened);
+  }
+
+  /** What the mode draws; only between enter() and leave(). */
+  get canvas() {
+    return /** @type {PlanMap} */ (this.drawing);
   }
 
   // --- what is known of the draft -------------------------------------------------------------------
 
-  nameOf = (key) => this.canvas?.faces.get(key)?.properties.name || this.grids.grid(key)?.name || key;
+  /** @type {(key: string) => string} */
+  nameOf = (key) => this.drawing?.faces.get(key)?.properties.name || this.grids.grid(key)?.name || key;
 
   /** The draft's grids as the map writes their names; null while the published ones are shown. */
   labels() {
-    if (!this.canvas || !this.draft || this.isFar || !this.canvas.faces.size) return null;
+    if (!this.drawing || !this.opened || this.isFar || !this.drawing.faces.size) return null;
     return [...this.canvas.faces.values()]
       .filter(({ properties }) => !this.canvas.labelled.has(properties.key))
       .map((face) => ({
@@ -66,8 +153,10 @@ export class PlanMode {
       }));
   }
 
+  /** @type {(key: string) => number | undefined} */
   householdsOf = (key) => this.canvas.faces.get(key)?.properties.households;
 
+  /** @type {(key: string) => import("./plan_map.js").Target} */
   targetOf = (key) =>
     this.canvas.faces.get(key)?.properties.target ??
     this.canvas.targets.get(key) ??
@@ -102,7 +191,13 @@ export class PlanMode {
     return [...new Set([...this.keys, ...near.map(({ properties }) => properties.key)])];
   }
 
-  /** The name of what lies beyond a point of a grid's border. */
+  /**
+   * The name of what lies beyond a point of a grid's border.
+   *
+   * @param {number[]} place
+   * @param {string} own
+   * @param {number[]} centre
+   */
   neighbourAt(place, own, centre) {
     const [lng, lat] = place.map((value, axis) => centre[axis] + (value - centre[axis]) * OUTWARD);
     const key = this.canvas.keyAt({ lat, lng });
@@ -125,29 +220,22 @@ export class PlanMode {
         above: this.nameOf(String(grid.parent_grid_id ?? "")),
         isChanged: changed.has(String(grid.grid_id)),
       }))
-      .sort((a, b) => b.isChanged - a.isChanged || a.code.localeCompare(b.code));
+      .sort((a, b) => Number(b.isChanged) - Number(a.isChanged) || a.code.localeCompare(b.code));
   }
 
   // --- coming and going -------------------------------------------------------------------------------
 
   enter() {
-    if (this.canvas) return;
+    if (this.drawing) return;
     const { map } = this;
-    this.canvas = new PlanMap(map, {
+    this.drawing = new PlanMap(map, {
       chainOf: (parent) => (this.grids.grid(parent) ? this.grids.chain(Number(parent)) : [parent]),
       classOf: (key) => (this.grids.figures?.theme === "households" ? this.grids.figures.class_of[key] : null) ?? -1,
-      onSign: (found) => this.showPlace(found),
+      onSign: (finding) => this.showPlace(finding),
       onDrawn: this.onDrawn,
     });
-    this.snapper = new Snapper(map, "plan-work", this.onError);
-    this.lasso = L.polyline([], {
-      pane: "plan-work",
-      interactive: false,
-      weight: 2,
-      dashArray: "4 4",
-      className: "plan-lasso-line",
-    }).addTo(map);
-    at("bar").after(this.bar);
+    this.lasso.addTo(map);
+    at("bar").after(this.bar.element);
     document.body.classList.add("planning");
     map.on("moveend", this.follow);
     map.doubleClickZoom.disable();
@@ -158,40 +246,44 @@ export class PlanMode {
     });
     addEventListener(
       "beforeunload",
-      (event) => ["saving", "waiting"].includes(this.draft?.state) && event.preventDefault(),
+      (event) => ["saving", "waiting"].includes(this.opened?.state ?? "") && event.preventDefault(),
       { signal: this.stopKeys.signal },
     );
     this.stopLive = listenLive(
       ({ type, data }) => (type === "plan" ? this.heard(data) : type === "version" && this.publishedNew()),
-      (isOn) => this.bar.classList.toggle("alive", isOn),
+      (isOn) => this.bar.element.classList.toggle("alive", isOn),
     );
   }
 
   /** Take the colours again, after the surroundings went dark or light. */
   recolour() {
-    if (this.draft && !this.isFar) this.canvas?.draw();
+    if (this.opened && !this.isFar) this.drawing?.draw();
   }
 
   leave() {
-    if (!this.canvas) return;
+    if (!this.drawing) return;
     this.dropTool();
     this.stopLive();
     this.stopKeys.abort();
-    this.bar.remove();
+    this.bar.element.remove();
     document.body.classList.remove("planning", "in-plan");
     this.map.off("moveend", this.follow);
     this.map.doubleClickZoom.enable();
     this.lasso.remove();
     this.snapper.clear();
-    this.canvas.clear();
-    this.canvas = null;
-    this.draft = null;
+    this.comparison.stop();
+    this.drawing.clear();
+    this.drawing = null;
+    this.opened = null;
     this.edgesOf.clear();
-    this.compare("");
     this.ground.set({ isPlan: false });
   }
 
-  /** Show in the panel what the state asks for. */
+  /**
+   * Show in the panel what the state asks for.
+   *
+   * @param {AbortSignal} signal
+   */
   async render(signal) {
     this.enter();
     await this.grids.newest();
@@ -206,27 +298,31 @@ export class PlanMode {
       else await showPlans(this, signal);
       return;
     }
-    if (this.draft?.id !== state.plan) await this.openPlan(state.plan, signal);
+    if (this.opened?.id !== state.plan) await this.openPlan(state.plan, signal);
     signal.throwIfAborted();
     if (this.villageShown !== this.village) await this.openVillage(signal);
     signal.throwIfAborted();
-    this.drawBar();
+    this.bar.draw();
     if (state.step === "publish") {
       this.dropTool();
       await showPath(this, signal);
     } else if (state.step === "propose" && this.village) {
       this.dropTool();
       await showAnswers(this, signal);
-    } else await this.showWork();
+    } else await this.work.show();
   }
 
-  /** Something was chosen by search: its village is what a planner wants of it. */
+  /**
+   * Something was chosen by search: its village is what a planner wants of it.
+   *
+   * @param {AbortSignal} signal
+   */
   async goTo(signal) {
     let { village } = state;
     if (state.grid) {
       const above = this.grids.baseRank - 1;
-      const found = this.grids.chain(state.grid).find((id) => this.grids.grid(id)?.rank === above);
-      if (found && state.plan) village = String(found);
+      const around = this.grids.chain(state.grid).find((id) => this.grids.grid(id)?.rank === above);
+      if (around && state.plan) village = String(around);
     } else {
       const point = await this.panel.points.find(state.point);
       signal.throwIfAborted();
@@ -236,10 +332,10 @@ export class PlanMode {
   }
 
   closePlan() {
-    if (this.draft) {
+    if (this.opened) {
       this.dropTool();
-      this.compare("");
-      this.draft = null;
+      this.comparison.stop();
+      this.opened = null;
       this.villageShown = null;
       this.edgesOf.clear();
       this.canvas.forget();
@@ -248,10 +344,14 @@ export class PlanMode {
       this.snapper.load(null);
     }
     this.canvas.clearWork();
-    this.bar.replaceChildren();
+    this.bar.element.replaceChildren();
     document.body.classList.remove("in-plan");
   }
 
+  /**
+   * @param {string} id
+   * @param {AbortSignal} signal
+   */
   async openPlan(id, signal) {
     this.closePlan();
     const draft = new Draft(id, {
@@ -260,7 +360,7 @@ export class PlanMode {
       onState: () => this.drawState(),
     });
     await draft.load(signal);
-    this.draft = draft;
+    this.opened = draft;
     document.body.classList.add("in-plan");
     this.villageShown = null;
     this.loaded = null;
@@ -277,6 +377,7 @@ export class PlanMode {
       show({ village: kept.context.village, step: "" });
   }
 
+  /** @param {AbortSignal} signal */
   async openVillage(signal) {
     this.dropTool();
     this.villageShown = this.village;
@@ -296,27 +397,34 @@ export class PlanMode {
     this.canvas.take(faces);
     this.edges = edges;
     this.canvas.draw();
-    const box = boxOf(faces.features.flatMap((face) => positionsOf(face.geometry)));
-    const bounds = L.latLngBounds([box[1], box[0]], [box[3], box[2]]);
-    const isWellSeen = this.map.getBounds().contains(bounds) && this.map.getBoundsZoom(bounds) <= this.map.getZoom();
-    if (Number.isFinite(box[0]) && !isWellSeen) this.fly(bounds, 16);
+    if (faces.features.length) {
+      const bounds = boundsOf(boxOf(faces.features.flatMap((/** @type {Face} */ face) => positionsOf(face.geometry))));
+      const isWellSeen = this.map.getBounds().contains(bounds) && this.map.getBoundsZoom(bounds) <= this.map.getZoom();
+      if (!isWellSeen) this.fly(bounds, 16);
+    }
     if (this.draft.isOpen) this.snapper.load(this.draft.id);
   }
 
+  /**
+   * The shared edges of a village; asked for once.
+   *
+   * @param {string} village
+   */
   async edgesFor(village) {
-    if (!this.edgesOf.has(village)) {
-      const asked = this.draft.ask("/edges", { parent: village });
-      this.edgesOf.set(village, asked);
-      asked.catch(() => this.edgesOf.delete(village));
-    }
-    return joined(
-      (await this.edgesOf.get(village)).features.filter(({ properties }) => properties.left && properties.right),
-    );
+    const asked = this.edgesOf.get(village) ?? this.draft.ask("/edges", { parent: village });
+    this.edgesOf.set(village, asked);
+    asked.catch(() => this.edgesOf.delete(village));
+    const { features } = await asked;
+    return joined(features.filter((/** @type {Edge} */ { properties }) => properties.left && properties.right));
   }
 
-  /** Fetch the faces in view; above them the published borders step back. */
+  /**
+   * Fetch the faces in view; above them the published borders step back.
+   *
+   * @param {boolean} [isForced]
+   */
   async loadFaces(isForced = false) {
-    const { draft } = this;
+    const { opened: draft } = this;
     if (!draft) return;
     const isNear = this.map.getZoom() >= FACES_FROM;
     this.ground.set({ isPlan: isNear });
@@ -335,11 +443,9 @@ export class PlanMode {
     this.facesAbort?.abort();
     this.facesAbort = new AbortController();
     const wide = view.pad(0.25);
-    const bbox = [wide.getWest(), wide.getSouth(), wide.getEast(), wide.getNorth()]
-      .map((one) => one.toFixed(6))
-      .join(",");
+    const bbox = boxText([wide.getWest(), wide.getSouth(), wide.getEast(), wide.getNorth()]);
     const faces = await draft.ask("/faces", { bbox }, this.facesAbort.signal);
-    if (this.draft !== draft) return;
+    if (this.opened !== draft) return;
     if (isForced) this.canvas.faces.clear();
     this.canvas.take(faces);
     this.loaded = wide;
@@ -349,63 +455,80 @@ export class PlanMode {
 
   // --- the map ----------------------------------------------------------------------------------------
 
-  /** Village under a place: of the drafted face, else of the published grid. */
+  /**
+   * Village under a place: of the drafted face, else of the published grid.
+   *
+   * @param {L.LatLng} latlng
+   * @param {number} id
+   */
   villageAt(latlng, id) {
-    const key = this.canvas.keyAt(latlng);
-    const parent = key ? this.canvas.faces.get(key).properties.parent : this.grids.grid(id)?.parent_grid_id;
+    const face = this.canvas.faces.get(this.canvas.keyAt(latlng) ?? "");
+    const parent = face ? face.properties.parent : this.grids.grid(id)?.parent_grid_id;
     return parent ? String(parent) : "";
   }
 
+  /**
+   * @param {number} id of the published grid
+   * @param {L.LatLng} latlng
+   */
   hover(id, latlng) {
-    if (!this.canvas) return;
+    if (!this.drawing) return;
     cancelAnimationFrame(this.hoverFrame);
     this.hoverFrame = requestAnimationFrame(() => this.hovered(id, latlng));
   }
 
+  /**
+   * @param {number} id of the published grid
+   * @param {L.LatLng} latlng
+   */
   hovered(id, latlng) {
-    if (!this.draft || !this.canvas) return;
+    if (!this.opened || !this.drawing) return;
     if (this.isPending || state.step) {
       this.grids.tip.remove();
       return;
     }
     const village = this.villageAt(latlng, id);
-    let said = "";
+    let hint = "";
     if (this.village && village === this.village && this.tool)
-      said = this.tool.hover?.(latlng) ?? p(`hover_${this.toolName}`);
+      hint = this.tool.hover?.(latlng) ?? p(`hover_${this.toolName}`);
     else if (village && village !== this.village && !this.tool?.stroke) {
-      said = p("hover_village", { name: this.nameOf(village) });
+      hint = p("hover_village", { name: this.nameOf(village) });
       this.lightUp(village);
     }
     this.hoveredVillage = village;
-    this.map.getContainer().classList.toggle("over-grid", Boolean(said) && this.toolName === "move");
-    if (!said) {
+    this.map.getContainer().classList.toggle("over-grid", Boolean(hint) && this.toolName === "move");
+    if (!hint) {
       this.grids.tip.remove();
       return;
     }
-    this.grids.tip.setContent(h("div", {}, said)).setLatLng(latlng);
+    this.grids.tip.setContent(h("div", {}, hint)).setLatLng(latlng);
     if (!this.map.hasLayer(this.grids.tip)) this.grids.tip.addTo(this.map);
   }
 
   /** Show which edges a village has, before it is chosen. */
-  lightUp = settled(60, async (village) => {
-    if (!this.draft || this.isPending) return;
+  lightUp = settled(60, async (/** @type {string} */ village) => {
+    if (!this.opened || this.isPending) return;
     try {
       const edges = await this.edgesFor(village);
       if (
-        this.canvas &&
-        this.draft &&
+        this.drawing &&
+        this.opened &&
         this.village !== village &&
         this.hoveredVillage === village &&
         !this.tool?.stroke
       )
-        this.canvas.showEdges(edges);
+        this.drawing.showEdges(edges);
     } catch (error) {
       if (!isStale(error)) this.onError(error);
     }
   });
 
+  /**
+   * @param {L.LatLng} latlng
+   * @param {number} id of the published grid
+   */
   click(latlng, id) {
-    if (this.isSkipping || !this.draft) return;
+    if (this.isSkipping || !this.opened) return;
     this.grids.tip.remove();
     if (this.village && this.tool && !state.step && this.tool.click?.(latlng) !== false) return;
     if (this.isPending || this.tool?.stroke?.points?.length) return;
@@ -419,39 +542,41 @@ export class PlanMode {
     setTimeout(() => (this.isSkipping = false), 60);
   }
 
+  /** @param {L.LatLng[] | null} path */
   lassoLine(path) {
     this.lasso.setLatLngs(path ?? []).setStyle({ color: token("accent") });
   }
 
-  /** Bring a geometry into view if it is not, or is smaller than so many pixels. */
+  /**
+   * Bring a geometry into view if it is not, or is smaller than so many pixels.
+   *
+   * @param {GeoJSON.Geometry | undefined} geometry
+   * @param {{isSeen?: boolean, least?: number}} [more]
+   */
   show(geometry, { isSeen = false, least = 0 } = {}) {
     if (!geometry) return;
-    const box = boxOf(positionsOf(geometry));
-    const bounds = L.latLngBounds([box[1], box[0]], [box[3], box[2]]);
+    const bounds = boundsOf(boxOf(positionsOf(geometry)));
     const [a, b] = [bounds.getSouthWest(), bounds.getNorthEast()].map((corner) => this.map.latLngToLayerPoint(corner));
     const isTiny = a.distanceTo(b) < least;
     if (isTiny || !(isSeen || this.map.getBounds().pad(-0.1).contains(bounds)))
       this.fly(bounds.pad(isTiny ? 0.4 : 0), isTiny ? 18 : 17);
   }
 
+  /** @param {{place: GeoJSON.Geometry | null}} finding */
   showPlace({ place }) {
-    if (!place) return;
-    const box = boxOf(positionsOf(place));
-    this.fly(L.latLngBounds([box[1], box[0]], [box[3], box[2]]).pad(0.3), 17);
+    if (place) this.fly(boundsOf(boxOf(positionsOf(place))).pad(0.3), 17);
   }
 
-  showFaces(collection) {
-    this.canvas.showAnswer(collection);
-    const box = boxOf(collection.features.flatMap(({ geometry }) => positionsOf(geometry)));
-    if (Number.isFinite(box[0])) this.fly(L.latLngBounds([box[1], box[0]], [box[3], box[2]]), 16);
-  }
-
-  /** What changed between two versions on the map, with the borders of the day before. */
+  /**
+   * What changed between two versions on the map, with the borders of the day before.
+   *
+   * @param {any[]} features
+   * @param {string} dayBefore
+   */
   async showComparison(features, dayBefore) {
     const { canvas } = this;
     canvas.showComparison(features, []);
-    const box = boxOf(features.flatMap(({ geometry }) => positionsOf(geometry)));
-    if (Number.isFinite(box[0])) this.fly(L.latLngBounds([box[1], box[0]], [box[3], box[2]]), 16);
+    if (features.length) this.fly(boundsOf(boxOf(features.flatMap(({ geometry }) => positionsOf(geometry)))), 16);
     const changed = features
       .filter(({ properties }) => ["land", "ended"].includes(properties.what))
       .slice(0, MOST_OUTLINES);
@@ -460,18 +585,23 @@ export class PlanMode {
         properties.what === "ended" ? geometry : outlineOf(properties.key, dayBefore),
       ),
     );
-    if (this.canvas === canvas && state.step.startsWith("version:")) canvas.showComparison(features, before);
+    if (this.drawing === canvas && state.step.startsWith("version:")) canvas.showComparison(features, before);
   }
 
   // --- trying, saving, undoing ------------------------------------------------------------------------
 
+  /** @param {Edit} edit */
   try(edit) {
     const wasPending = this.isPending;
     this.draft.try(edit, { village: this.village, tool: this.toolName });
     if (!wasPending) this.redraw();
   }
 
-  /** Nothing to try any more. */
+  /**
+   * Nothing to try any more.
+   *
+   * @param {string[]} [keys] to be outlined
+   */
   untry(keys = []) {
     const wasPending = this.isPending;
     this.draft.drop();
@@ -482,14 +612,18 @@ export class PlanMode {
     if (wasPending) this.redraw();
   }
 
+  /**
+   * @param {Change | null} change
+   * @param {Error | null} error
+   */
   tried(change, error) {
-    if (!this.canvas || !this.isPending) return;
+    if (!this.drawing || !this.isPending) return;
     this.change = change ?? this.change;
     this.tryError = error;
-    if (change) this.canvas.preview(change);
-    if (this.tool?.ghost) this.canvas.ghost(this.tool.ghost);
+    if (change) this.drawing.preview(change);
+    if (this.tool?.ghost) this.drawing.ghost(this.tool.ghost);
     if (this.toolName !== "move") this.tool?.shown?.();
-    this.drawSlot();
+    this.work.drawSlot();
   }
 
   async save() {
@@ -502,14 +636,19 @@ export class PlanMode {
     this.pickTool(this.toolName);
   }
 
-  /** An edit was saved, undone, or came from another. */
+  /**
+   * An edit was saved, undone, or came from another.
+   *
+   * @param {Change | null} change
+   * @param {string} why
+   */
   async changed(change, why) {
     this.change = null;
     this.tryError = null;
     this.edgesOf.clear();
     const wasHeld = why === "other" ? { edit: this.draft.edit, tool: this.toolName } : null;
     if (change) {
-      this.canvas.take(change.faces, change.retired);
+      this.canvas.take(/** @type {Faces} */ (change.faces), change.retired);
       this.canvas.takeFigures(change.grids);
     }
     await this.loadFaces(true);
@@ -527,18 +666,24 @@ export class PlanMode {
     else this.pickTool(this.toolName);
   }
 
+  /**
+   * Some plan was changed, by whomever.
+   *
+   * @param {{plan_id?: number, rev?: number}} news
+   */
   async heard({ plan_id: id, rev }) {
-    if (!this.draft || String(id) !== String(this.draft.id)) {
+    const { opened: draft } = this;
+    if (!draft || String(id) !== String(draft.id)) {
       if (!state.plan && !state.step) this.panel.update();
       return;
     }
-    if (this.draft.state === "saving" || rev === undefined || rev === this.draft.rev) return;
+    if (draft.state === "saving" || rev === undefined || rev === draft.rev) return;
     try {
-      const seen = new Set((this.draft.plan.edits ?? []).map(({ seq }) => seq));
-      await this.draft.refresh();
-      this.drawBar();
-      const fresh = (this.draft.plan.edits ?? []).filter(({ seq }) => !seen.has(seq)).at(-1);
-      this.note(
+      const seen = new Set(draft.plan.edits.map(({ seq }) => seq));
+      await draft.refresh();
+      this.bar.draw();
+      const fresh = draft.plan.edits.filter(({ seq }) => !seen.has(seq)).at(-1);
+      this.bar.note(
         fresh
           ? p("other_did", { who: actorName(fresh.actor), what: fresh.summary || p(`kind_${fresh.edit.kind}`) })
           : p("other_changed"),
@@ -548,20 +693,13 @@ export class PlanMode {
     }
   }
 
-  note(text) {
-    at("said").textContent = text;
-    const box = h("p", { class: "plan-note", role: "status" }, text);
-    this.bar.querySelector(".plan-note")?.remove();
-    this.bar.append(box);
-    setTimeout(() => box.remove(), 6000);
-  }
-
+  /** @param {"undo" | "redo"} way */
   async step(way) {
     if (way === "undo" && this.tool?.back?.()) return;
-    if (this.isPending || !this.draft) return;
+    if (this.isPending || !this.opened) return;
     try {
-      await this.draft.step(way);
-      this.note(p(`${way}_done`));
+      await this.opened.step(way);
+      this.bar.note(p(`${way}_done`));
     } catch (error) {
       if (!isStale(error)) this.onError(error);
     }
@@ -572,17 +710,22 @@ export class PlanMode {
     this.onPublished();
   }
 
+  redraw() {
+    this.work.redraw();
+  }
+
   // --- the tools --------------------------------------------------------------------------------------
 
   dropTool() {
     this.tool?.end();
     this.tool = null;
-    this.draft?.letGo();
+    this.opened?.letGo();
     this.change = null;
     this.tryError = null;
-    this.canvas?.clearWork();
+    this.drawing?.clearWork();
   }
 
+  /** @param {string} name */
   pickTool(name) {
     this.tool?.end();
     this.canvas.clearWork();
@@ -594,13 +737,17 @@ export class PlanMode {
     this.tool?.shown?.();
   }
 
+  /** @param {boolean} isTurned */
   turnSnap(isTurned) {
     this.snapper.turn(isTurned);
   }
 
+  /** @param {KeyboardEvent} event */
   onKey(event) {
     const command = commandOf(event, "plan") ?? (commandOf(event) === "back" ? "back" : "");
-    const on = (places) => event.target.closest?.(places);
+    /** @param {string} places */
+    const on = (places) => event.target instanceof Element && event.target.closest(places);
+    /** @type {Record<string, () => boolean>} */
     const isMeant = {
       undo: () => !on(TYPED),
       redo: () => !on(TYPED),
@@ -613,7 +760,7 @@ export class PlanMode {
     event.stopPropagation();
     if (command === "save") this.save();
     else if (command === "back") this.back();
-    else this.step(command);
+    else if (command === "undo" || command === "redo") this.step(command);
   }
 
   /** One step out: of the stroke, the step, the village, the plan, the mode. */
@@ -625,361 +772,9 @@ export class PlanMode {
     else show({ mode: "" });
   }
 
-  // --- the panel --------------------------------------------------------------------------------------
-
-  async showWork() {
-    const { resume } = this;
-    if (resume && this.village === resume.context?.village && this.draft.isOpen) {
-      this.resume = null;
-      this.pickTool(TOOL_OF[resume.edit.kind] ?? this.toolName);
-      if (this.tool?.restore(resume.edit)) this.note(p("resumed", { at: moment(resume.at) }));
-      else this.draft.drop();
-    } else if (!this.tool || this.tool.mode !== this) this.pickTool(this.toolName);
-    else this.redraw();
-    this.panel.focusIfAsked();
-  }
-
-  redraw() {
-    if (state.step || !this.draft) return;
-    keepingFocus(() => {
-      const scroll = this.panel.body.scrollTop;
-      this.drawPanel();
-      this.panel.body.scrollTop = scroll;
-    });
-  }
-
-  drawPanel() {
-    const { plan } = this.draft;
-    const isFree = !this.isPending;
-    if (!this.village) {
-      this.panel.fill(
-        "plan",
-        [
-          h("p", { class: "eyebrow" }, plan.title),
-          h("h2", {}, p("pick_village")),
-          h("p", { class: "quiet" }, p("pick_village_how")),
-        ],
-        this.closedNote(),
-        villageList(this),
-        this.changesPart(),
-      );
-      return;
-    }
-    const [eyebrow, title] = this.tool?.title?.() ?? [
-      this.nameOf(String(this.grids.grid(this.village)?.parent_grid_id ?? "")),
-      this.nameOf(this.village),
-    ];
-    this.slot = h("div", { id: "plan-slot", "aria-live": "polite" });
-    this.actions = h("div", { class: "plan-actions" });
-    this.panel.fill(
-      "plan",
-      [h("p", { class: "eyebrow" }, eyebrow), h("h2", {}, title)],
-      this.closedNote(),
-      this.tool && !(this.isPending && isNarrow()) && this.toolTabs(),
-      this.slot,
-      this.tool?.controls(),
-      isFree &&
-        !this.tool?.edge && [
-          heading(p("grids_here"), p("grids_n", { n: number(this.keys.length) })),
-          gridRows(this.facesHere, this.targetOf, (key) => this.show(this.canvas.faces.get(key)?.geometry)),
-          this.tool &&
-            h(
-              "div",
-              { class: "buttons" },
-              h(
-                "button",
-                { type: "button", class: "button", id: "plan-propose", onclick: () => show({ step: "propose" }) },
-                p("propose"),
-              ),
-            ),
-          this.changesPart(),
-        ],
-      this.actions,
-    );
-    this.drawSlot();
-    this.drawState();
-  }
-
-  /** Why nothing can be changed, if so. */
-  closedNote() {
-    const { plan } = this.draft;
-    if (!mayPlan()) return h("p", { class: "quiet" }, p("may_not"));
-    return (
-      plan.status !== "draft" &&
-      h("p", { class: "quiet" }, statusTag(plan.status), ` ${p("closed", { status: p(`status_${plan.status}`) })}`)
-    );
-  }
-
-  toolTabs() {
-    return h(
-      "div",
-      { class: "tabs plan-tools", role: "group", "aria-label": p("tools") },
-      Object.keys(TOOLS).map((name) =>
-        h(
-          "button",
-          {
-            type: "button",
-            id: `tool-${name}`,
-            title: p(`tool_${name}_hint`),
-            "aria-pressed": String(name === this.toolName),
-            onclick: () => {
-              if (this.isPending) this.draft.drop();
-              this.pickTool(name);
-            },
-          },
-          p(`tool_${name}`),
-        ),
-      ),
-    );
-  }
-
-  changesPart() {
-    const edits = this.draft.plan.edits ?? [];
-    return [heading(p("changes"), p("changes_n", { n: number(edits.length) })), changeRows(edits.slice(-LISTED_EDITS))];
-  }
-
-  /** The part that follows the hand: bars, rules, what went wrong. */
-  drawSlot() {
-    if (!this.slot) return;
-    const { change, tryError } = this;
-    const parts = [];
-    if (tryError) parts.push(h("p", { class: "fault", role: "alert" }, tryError.message));
-    if (change && this.isPending)
-      parts.push(
-        loadBars(change.grids),
-        heading(p("checks")),
-        ruleRows(change.violations ?? [], (one) => this.showPlace(one), true),
-      );
-    else if (this.isPending && !tryError) parts.push(h("p", { class: "quiet" }, p("trying")));
-    this.slot.replaceChildren(...parts);
-    this.drawActions();
-  }
-
-  drawActions() {
-    const { draft } = this;
-    const main = h(
-      "button",
-      {
-        type: "button",
-        class: "button filled",
-        id: "plan-save",
-        disabled: Boolean(this.tryError) || draft.state === "saving",
-        onclick: () => this.save(),
-      },
-      p(draft.state === "saving" ? "saving" : "save"),
-      h("kbd", { "aria-hidden": "true" }, "Enter"),
-    );
-    const isHeld = this.isPending || this.tool?.stroke?.points.length > 0;
-    keepingFocus(() =>
-      this.actions?.replaceChildren(
-        ...[
-          draft.state === "conflict"
-            ? this.conflictPart()
-            : draft.state === "refused" || draft.state === "waiting"
-              ? h(
-                  "p",
-                  { class: "fault", role: "alert" },
-                  draft.more?.message,
-                  draft.state === "waiting" && ` ${p("waiting")}`,
-                )
-              : null,
-          this.isPending && main,
-          isHeld &&
-            h(
-              "button",
-              { type: "button", class: "button", id: "plan-discard-stroke", onclick: () => this.discard() },
-              p("drop"),
-              h("kbd", { "aria-hidden": "true" }, "Esc"),
-            ),
-          !isHeld &&
-            draft.plan.edits?.length > 0 &&
-            h(
-              "button",
-              {
-                type: "button",
-                class: "button filled wide",
-                id: "plan-path",
-                onclick: () => show({ step: "publish" }),
-              },
-              p(draft.isOpen ? "to_path" : "to_path_closed"),
-            ),
-        ].filter(Boolean),
-      ),
-    );
-  }
-
-  conflictPart() {
-    const { more } = this.draft;
-    return conflictParts(more, {
-      onTop: () => this.draft.saveOnTop(more.edit).catch(this.onError),
-      drop: async () => {
-        this.draft.drop();
-        this.tool?.end();
-        this.tool = null;
-        await this.draft.refresh().catch(this.onError);
-      },
-    });
-  }
-
-  // --- the bar over the map -----------------------------------------------------------------------------
-
   drawState() {
-    if (!this.draft?.plan) return;
-    this.drawBar();
-    if (!state.step && this.actions) this.drawActions();
-  }
-
-  drawBar() {
-    const { draft } = this;
-    const { plan } = draft;
-    const saved = {
-      saved: "state_saved",
-      saving: "state_saving",
-      waiting: "state_waiting",
-      conflict: "state_conflict",
-      refused: "state_refused",
-    }[draft.state];
-    const isHeld = this.isPending && draft.state === "saved";
-    const button = (id, text, onclick, more = {}) => h("button", { type: "button", id, onclick, ...more }, text);
-    const sign = { undo: "↶", redo: "↷" };
-    const note = this.bar.querySelector(".plan-note");
-    const canUndo = (plan.can_undo && draft.isOpen) || this.tool?.stroke?.past?.length > 0;
-    keepingFocus(() =>
-      this.bar.replaceChildren(
-        ...[
-          h(
-            "div",
-            { class: "chip" },
-            button("plan-back", "‹", () => show({ plan: "", village: "", step: "" }), {
-              "aria-label": p("back_plans"),
-              title: p("back_plans"),
-            }),
-            h("b", {}, plan.title),
-            plan.status === "draft"
-              ? tag(
-                  `${p("status_draft")} · ${p(isHeld ? "state_held" : saved)}`,
-                  draft.state === "saved" && !isHeld ? "good" : "care",
-                )
-              : statusTag(plan.status),
-            h(
-              "span",
-              { class: "quiet", data: { changes: plan.edits.length } },
-              p("changes_n", { n: number(plan.edits.length) }),
-            ),
-          ),
-          mayPlan() &&
-            draft.isOpen &&
-            h(
-              "div",
-              { class: "group" },
-              button("plan-undo", [sign.undo, h("span", {}, p("undo"))], () => this.step("undo"), {
-                disabled: !canUndo,
-                title: `${p("undo")} · Ctrl+Z`,
-              }),
-              button("plan-redo", [sign.redo, h("span", {}, p("redo"))], () => this.step("redo"), {
-                disabled: !plan.can_redo || this.isPending,
-                title: `${p("redo")} · Ctrl+Shift+Z`,
-              }),
-            ),
-          mayPlan() &&
-            draft.isOpen &&
-            h(
-              "div",
-              { class: "group" },
-              button(
-                "plan-snap",
-                p("snap"),
-                () => {
-                  this.snapper.toggle();
-                  this.drawBar();
-                },
-                { "aria-pressed": String(this.snapper.isOn), title: p("snap_hint") },
-              ),
-            ),
-          h(
-            "div",
-            { class: "group" },
-            button(
-              "plan-compare",
-              `${p("compare")} ⇄`,
-              () => this.compare(this.comparing ? "" : "swipe").catch(this.onError),
-              { "aria-pressed": String(Boolean(this.comparing)), title: p("compare_hint") },
-            ),
-          ),
-          note,
-        ].filter(Boolean),
-      ),
-    );
-  }
-
-  // --- before and after -----------------------------------------------------------------------------------
-
-  /** "" shows the draft, "swipe" both sides of a line that is moved. */
-  async compare(how) {
-    this.comparing = how;
-    this.swiper?.remove();
-    this.swiper = null;
-    this.canvas?.swipe(null);
-    this.canvas?.before.clearLayers();
-    this.canvas?.bordersBefore?.clearLayers();
-    if (!how || !this.canvas || !this.draft) {
-      if (this.draft) this.drawBar();
-      return;
-    }
-    if (!this.isPending) this.canvas.edges.clearLayers();
-    this.drawBar();
-    const before = await this.facesBefore();
-    if (this.comparing !== how || !this.canvas) return;
-    this.canvas.showBefore(before);
-    const line = h("i", { "aria-hidden": "true" });
-    const words = [h("span", { class: "was" }, p("before")), h("span", { class: "is" }, p("after"))];
-    const range = h("input", {
-      type: "range",
-      id: "plan-swipe",
-      min: 0,
-      max: 100,
-      value: Math.round(
-        ((this.map.getSize().x - (isNarrow() ? 0 : at("panel").offsetWidth)) / 2 / this.map.getSize().x) * 100,
-      ),
-      "aria-label": p("swipe"),
-      oninput: () => put(),
-    });
-    const put = () => {
-      const share = Number(range.value) / 100;
-      this.canvas.swipe(share);
-      this.swiper.style.setProperty("--at", `${range.value}%`);
-    };
-    this.swiper = h("div", { class: "plan-swiper" }, line, words, range);
-    this.map.getContainer().after(this.swiper);
-    put();
-  }
-
-  /** The faces in view as they were published: changed ones are fetched with every vertex. */
-  async facesBefore() {
-    const now = [...this.canvas.faces.values()];
-    const same = now.filter(({ properties }) => !properties.changed);
-    const villages = new Set(
-      now.filter(({ properties }) => properties.changed).map(({ properties }) => String(properties.parent)),
-    );
-    const known = new Set(same.map(({ properties }) => properties.key));
-    const wanted = this.grids
-      .ofRank(this.grids.baseRank)
-      .filter(
-        (grid) =>
-          !known.has(String(grid.grid_id)) &&
-          (villages.has(String(grid.parent_grid_id)) || this.canvas.faces.has(String(grid.grid_id))),
-      );
-    const outlines = await Promise.all(wanted.map((grid) => outlineOf(grid.grid_id, state.at)));
-    return same.concat(
-      wanted.map((grid, i) => ({
-        geometry: outlines[i],
-        properties: {
-          key: String(grid.grid_id),
-          parent: String(grid.parent_grid_id),
-          name: grid.name,
-          households: this.grids.figures?.values?.[grid.grid_id],
-        },
-      })),
-    );
+    if (!this.opened?.plan) return;
+    this.bar.draw();
+    if (!state.step) this.work.drawActions();
   }
 }

@@ -3,6 +3,8 @@
 import { ApiError, get, isStale, send } from "./api.js";
 import { config } from "./texts.js";
 
+/** @import { Shape } from "../types/answers.js" */
+/** @typedef {Shape<"PlanAnswer">} Plan */
 /** @typedef {{kind: string, [more: string]: any}} Edit */
 /** @typedef {{edit: Edit, context?: {village?: string, tool?: string}, rev: number, at: string}} KeptStroke */
 /** @typedef {"saved" | "saving" | "waiting" | "conflict" | "refused"} Saving */
@@ -60,8 +62,8 @@ export class Draft {
     this.onChange = onChange;
     this.onTry = onTry;
     this.onState = onState;
-    /** @type {any} as GET /api/plans/{plan_id} answers */
-    this.plan = null;
+    /** The plan as the server has it; once it is loaded. */
+    this.plan = /** @type {Plan} */ (/** @type {unknown} */ (null));
     /** @type {Saving} */
     this.state = "saved";
     /** @type {Record<string, any> | null} what the state has to say */
@@ -212,8 +214,8 @@ export class Draft {
       // The answer to our own edit got lost on its way: it is there already.
       if (
         since.some(
-          (/** @type {any} */ one) =>
-            says(one.edit, edit) && one.state === "done" && one.actor.actor_id === config.actor.actor_id,
+          (/** @type {Shape<"EditAnswer">} */ stored) =>
+            says(stored.edit, edit) && stored.state === "done" && stored.actor.actor_id === config.actor.actor_id,
         )
       ) {
         await this.refresh();

@@ -72,7 +72,7 @@ const rings = (geometry) => (geometry.type === "Polygon" ? geometry.coordinates 
 /**
  * Whether a place lies inside a GeoJSON polygon: an odd number of edges to the east.
  *
- * @param {Position} place
+ * @param {number[]} place
  * @param {Land} geometry
  */
 export function isInside([lon, lat], geometry) {
@@ -143,8 +143,8 @@ const CLEARLY_WIDER = 1.3;
  */
 export function labelPoint(geometry) {
   const [, south, , north] = boxOf(positionsOf(geometry));
-  const found = ROWS.map((share) => widest(geometry, south + share * (north - south)));
-  const best = found.reduce((one, other) => (other.wide > one.wide * CLEARLY_WIDER ? other : one));
+  const stretches = ROWS.map((share) => widest(geometry, south + share * (north - south)));
+  const best = stretches.reduce((a, b) => (b.wide > a.wide * CLEARLY_WIDER ? b : a));
   return [best.lon, best.lat];
 }
 
@@ -196,6 +196,13 @@ export function boxOf(positions) {
   }
   return box;
 }
+
+/**
+ * A box as the API takes it.
+ *
+ * @param {number[]} box
+ */
+export const boxText = (box) => box.map((degrees) => degrees.toFixed(6)).join(",");
 
 /** How deep positions lie in the coordinates of a geometry. */
 const DEPTH = { LineString: 0, MultiPoint: 0, Polygon: 1, MultiLineString: 1, MultiPolygon: 2 };
@@ -253,18 +260,18 @@ export function bearing([fromLon, fromLat], [lon, lat]) {
 /**
  * Whether two lines are the same but for so many metres.
  *
- * @param {number[][]} one
- * @param {number[][]} other
+ * @param {number[][]} a
+ * @param {number[][]} b
  * @param {number} metres
  */
-export function isSameLine(one, other, metres) {
+export function isSameLine(a, b, metres) {
+  const [[lonHere, latHere]] = a;
   const north = 111_320;
-  const east = north * Math.cos((one[0][1] * Math.PI) / 180);
+  const east = north * Math.cos((latHere * Math.PI) / 180);
   /** @type {(place: number[]) => Pixel} */
-  const flat = ([lon, lat]) => ({ x: (lon - one[0][0]) * east, y: (lat - one[0][1]) * north });
-  const [a, b] = [one.map(flat), other.map(flat)];
+  const flat = ([lon, lat]) => ({ x: (lon - lonHere) * east, y: (lat - latHere) * north });
   /** @type {(line: Pixel[], path: Pixel[]) => boolean} */
   const isNear = (line, path) =>
     line.every((here) => path.some((end, i) => i > 0 && gap(here, nearestOnSegment(here, path[i - 1], end)) <= metres));
-  return isNear(a, b) && isNear(b, a);
+  return isNear(a.map(flat), b.map(flat)) && isNear(b.map(flat), a.map(flat));
 }

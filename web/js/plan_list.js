@@ -13,6 +13,7 @@ const NEW_PLAN = "gis-plan-new";
 const MOST_MOVES = 40;
 export const mayPlan = () => offered("plan");
 
+/** @import { PlanMode } from "./plan.js" */
 /** @import { Shape } from "../types/answers.js" */
 /** @typedef {Shape<"PlanListed">} Plan */
 /** @typedef {Shape<"VersionListed">} Version */
@@ -98,7 +99,7 @@ function planRow(plan) {
 /**
  * Show every plan, and how to begin one.
  *
- * @param {any} mode
+ * @param {PlanMode} mode
  * @param {AbortSignal} signal
  */
 export async function showPlans(mode, signal) {
@@ -176,7 +177,7 @@ export async function showPlans(mode, signal) {
 /**
  * What a version changed against another, and the way back.
  *
- * @param {any} mode
+ * @param {PlanMode} mode
  * @param {string} id
  * @param {AbortSignal} signal
  */
@@ -233,7 +234,7 @@ export async function showVersion(mode, id, signal) {
 }
 
 /**
- * @param {any} mode
+ * @param {PlanMode} mode
  * @param {Shape<"VersionComparisonAnswer">} compared
  * @param {string} path
  */
@@ -280,7 +281,7 @@ function comparison(mode, compared, path) {
 
 /**
  * @param {Version} version
- * @param {any} mode
+ * @param {PlanMode} mode
  */
 function withdrawForm(version, mode) {
   const earliest = version.earliest_day ?? config.today;
@@ -329,7 +330,7 @@ function withdrawForm(version, mode) {
 /**
  * Villages to choose from by name, those already changed first.
  *
- * @param {any} mode
+ * @param {PlanMode} mode
  */
 export function villageList(mode) {
   /** @type {{key: string, name: string, code?: string, above: string, isChanged: boolean}[]} */

@@ -6,12 +6,13 @@ import { answerCard } from "./plan_parts.js";
 import { p } from "./plan_texts.js";
 import { show } from "./state.js";
 
+/** @import { PlanMode } from "./plan.js" */
 /** @typedef {any} Answer one way to part the village, as POST …/propose answers */
 
 /**
  * Ask for answers, show them as cards and on the map.
  *
- * @param {any} mode
+ * @param {PlanMode} mode
  * @param {AbortSignal} signal
  */
 export async function showAnswers(mode, signal) {

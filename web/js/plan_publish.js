@@ -10,6 +10,7 @@ import { show, state } from "./state.js";
 import { config, day, moment, number } from "./texts.js";
 
 /** @import { Children } from "./dom.js" */
+/** @import { PlanMode } from "./plan.js" */
 /** @import { Shape } from "../types/answers.js" */
 /** @typedef {Shape<"FindingAnswer">} Finding */
 
@@ -47,7 +48,7 @@ const step = (n, name, isDone, ...children) =>
 /**
  * Show the whole path; what can be done now is open, the rest says what it waits for.
  *
- * @param {any} mode
+ * @param {PlanMode} mode
  * @param {AbortSignal} signal
  */
 export async function showPath(mode, signal) {
@@ -336,7 +337,7 @@ function impactParts(impact) {
 }
 
 /**
- * @param {any} mode
+ * @param {PlanMode} mode
  * @param {(rest: string, body?: object) => () => Promise<void>} act
  */
 function comments(mode, act) {
@@ -370,7 +371,7 @@ function comments(mode, act) {
 }
 
 /**
- * @param {any} mode
+ * @param {PlanMode} mode
  * @param {Shape<"PublishedAnswer">} answer
  */
 async function published(mode, answer) {

@@ -2,7 +2,7 @@
 
 import { get, isStale } from "./api.js";
 import { settled, token } from "./dom.js";
-import { nearestOnSegment } from "./plan_geometry.js";
+import { boxText, nearestOnSegment } from "./plan_geometry.js";
 
 /** @import { Position } from "../types/page.js" */
 /** @typedef {{latlng: L.LatLng, line?: Position[], at?: number}} Snapped at counts the vertices of the line */
@@ -37,8 +37,10 @@ export class Snapper {
       lineCap: "round",
     });
     this.ring = L.circleMarker([0, 0], { pane, radius: 8, weight: 2, fill: false, interactive: false });
-    this.follow = settled(200, () => this.load());
-    map.on("moveend", this.follow);
+    map.on(
+      "moveend",
+      settled(200, () => this.load()),
+    );
   }
 
   toggle() {
@@ -73,9 +75,7 @@ export class Snapper {
     this.abort?.abort();
     this.abort = new AbortController();
     try {
-      const bbox = [box.getWest(), box.getSouth(), box.getEast(), box.getNorth()]
-        .map((one) => one.toFixed(6))
-        .join(",");
+      const bbox = boxText([box.getWest(), box.getSouth(), box.getEast(), box.getNorth()]);
       const { features } = await get(`/api/plans/${plan}/snap`, { bbox }, this.abort.signal);
       this.lines = features.flatMap((/** @type {any} */ { geometry, properties }) =>
         (geometry.type === "LineString"
@@ -169,6 +169,5 @@ export class Snapper {
     this.plan = null;
     this.abort?.abort();
     this.hide();
-    this.map.off("moveend", this.follow);
   }
 }

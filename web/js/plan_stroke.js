@@ -251,10 +251,10 @@ export class Stroke {
    */
   add(latlng) {
     this.remember();
-    const found = this.snapper.snap(latlng, false);
-    for (const [lon, lat] of this.snapper.between(this.last, found)) this.points.push({ lon, lat, soft: true });
-    this.points.push({ lon: found.latlng.lng, lat: found.latlng.lat, soft: false });
-    this.last = found;
+    const snapped = this.snapper.snap(latlng, false);
+    for (const [lon, lat] of this.snapper.between(this.last, snapped)) this.points.push({ lon, lat, soft: true });
+    this.points.push({ lon: snapped.latlng.lng, lat: snapped.latlng.lat, soft: false });
+    this.last = snapped;
     this.draw();
     this.onChange(this);
   }
@@ -267,7 +267,7 @@ export class Stroke {
     this.points.splice(i, 1);
     this.last = null;
     this.draw();
-    this.icons.get([...this.icons.keys()].find((one) => one >= i) ?? 0)?.focus();
+    this.icons.get([...this.icons.keys()].find((index) => index >= i) ?? 0)?.focus();
     this.onChange(this);
   }
 

@@ -6,6 +6,7 @@ import {
   bearing,
   borderPoints,
   boxOf,
+  boxText,
   isInside,
   isSameLine,
   nearestOnSegment,
@@ -17,19 +18,60 @@ import { Stroke } from "./plan_stroke.js";
 import { both, p } from "./plan_texts.js";
 import { number } from "./texts.js";
 
+/** @import { Children } from "./dom.js" */
+/** @import { PlanMode } from "./plan.js" */
+/** @import { Edit } from "./plan_draft.js" */
+/** @import { Edge, Land, Line } from "./plan_geometry.js" */
+/** @import { Position } from "../types/page.js" */
+/** @typedef {{geometry: GeoJSON.Point | Land, properties: {building_id: number, households: number}}} Building */
+/**
+ * @typedef {object} Tool what the mode asks of the tool in the hand; the rest only where the tool has it
+ * @property {PlanMode} mode
+ * @property {() => Children} controls in the panel
+ * @property {() => boolean} back one step back; false where there is none
+ * @property {(edit: any) => boolean} restore take up an edit of this tool that was not saved
+ * @property {() => void} end
+ * @property {(latlng: L.LatLng) => boolean | void} [click] false where it had no use for it
+ * @property {(latlng: L.LatLng) => string | null} [hover] what a click would do
+ * @property {() => [string, string] | null} [title]
+ * @property {() => void} [shown] draw on the map what it works on
+ * @property {Stroke | null} [stroke]
+ * @property {Edge | null} [edge] in the hand
+ * @property {Line | null} [ghost] the line as it was
+ */
+
 const EDGE_REACH_PX = 16;
 const HANDLES_PX = 120; // a shorter edge has no room for a handle between its ends
 const START_POINTS = 16;
 const LASSO_STEP_PX = 4;
 const SAME_LINE_M = 0.2; // nearer to what was than this is no change
 
+/** @param {Line} line */
 const longest = ({ type, coordinates }) =>
   type === "LineString" ? coordinates : coordinates.reduce((a, b) => (a.length >= b.length ? a : b));
+/** @type {(positions: number[][]) => GeoJSON.LineString} */
 const lineOf = (positions) => ({ type: "LineString", coordinates: positions });
+/** @type {(positions: number[][]) => GeoJSON.Polygon} */
 const ringOf = (positions) => ({ type: "Polygon", coordinates: [[...positions, positions[0]]] });
-const names = (mode, keys) => keys.map((key) => mode.nameOf(key));
 
-/** A choice of one grid. */
+/**
+ * Both sides of an edge by name.
+ *
+ * @param {PlanMode} mode
+ * @param {Edge} edge
+ */
+const sides = (mode, { properties: { left, right } }) => both(mode.nameOf(left), mode.nameOf(right));
+
+/**
+ * A choice of one grid.
+ *
+ * @param {PlanMode} mode
+ * @param {string} id
+ * @param {string} label
+ * @param {string[]} keys
+ * @param {string} value
+ * @param {(key: string) => void} onchange
+ */
 function gridChoice(mode, id, label, keys, value, onchange) {
   return field(
     label,
@@ -48,8 +90,14 @@ function gridChoice(mode, id, label, keys, value, onchange) {
   );
 }
 
-/** Positions typed by hand: one place a line, longitude and latitude. */
-function typed(mode, id, least, take) {
+/**
+ * Positions typed by hand: one place a line, longitude and latitude.
+ *
+ * @param {string} id
+ * @param {number} least how many places
+ * @param {(positions: number[][]) => void} take
+ */
+function typed(id, least, take) {
   const box = h("textarea", {
     id,
     rows: 3,
@@ -86,9 +134,12 @@ function typed(mode, id, least, take) {
 
 /** What every drawing tool shares: a stroke that clicks lengthen and the mode puts away. */
 class Drawing {
+  /**
+   * @param {PlanMode} mode
+   * @param {boolean} isClosed
+   */
   constructor(mode, isClosed) {
     this.mode = mode;
-    this.isClosed = isClosed;
     this.stroke = new Stroke(mode.map, {
       pane: "plan-handles",
       snapper: mode.snapper,
@@ -102,10 +153,15 @@ class Drawing {
     return this.stroke.positions;
   }
 
+  /**
+   * @param {L.LatLng} latlng
+   * @returns {boolean | void}
+   */
   click(latlng) {
     this.stroke.add(latlng);
   }
 
+  /** @param {number[][]} positions */
   draw(positions) {
     this.stroke.remember();
     this.stroke.set(positions);
@@ -116,14 +172,20 @@ class Drawing {
     return this.stroke.back();
   }
 
+  /**
+   * The edit that the stroke stands for.
+   *
+   * @returns {Edit | null}
+   */
+  edit() {
+    return null;
+  }
+
+  /** @returns {void | Promise<void>} */
   changed() {
     const edit = this.positions.length >= this.least ? this.edit() : null;
     if (edit) this.mode.try(edit);
     else this.mode.untry();
-  }
-
-  focus() {
-    this.stroke.focus();
   }
 
   end() {
@@ -134,9 +196,16 @@ class Drawing {
 // --- move a shared edge ----------------------------------------------------------------------------
 
 export class MoveEdge {
+  /** @param {PlanMode} mode */
   constructor(mode) {
     this.mode = mode;
+    /** @type {Edge | null} */
     this.edge = null;
+    /** @type {GeoJSON.LineString | null} */
+    this.was = null;
+    /** @type {Stroke | null} */
+    this.stroke = null;
+    this.isListed = false;
   }
 
   shown() {
@@ -146,6 +215,7 @@ export class MoveEdge {
   controls() {
     const { mode } = this;
     if (this.edge) return [];
+    /** @param {Edge} edge */
     const row = (edge) =>
       h(
         "li",
@@ -158,7 +228,7 @@ export class MoveEdge {
             onmouseenter: () => mode.canvas.showEdges(mode.edges, edge),
             onfocus: () => mode.canvas.showEdges(mode.edges, edge),
           },
-          h("span", {}, both(...names(mode, [edge.properties.left, edge.properties.right]))),
+          h("span", {}, sides(mode, edge)),
         ),
       );
     return [
@@ -172,14 +242,20 @@ export class MoveEdge {
     ];
   }
 
+  /** @returns {[string, string] | null} */
   title() {
-    const { left, right } = this.edge?.properties ?? {};
-    return this.edge ? [p("edge_moving"), both(...names(this.mode, [left, right]))] : null;
+    return this.edge && [p("edge_moving"), sides(this.mode, this.edge)];
   }
 
+  /**
+   * The edge under the mouse or the finger.
+   *
+   * @param {L.LatLng} latlng
+   */
   nearest(latlng) {
     const { map, edges } = this.mode;
     const here = map.latLngToLayerPoint(latlng);
+    /** @type {{away: number, edge: Edge} | null} */
     let best = null;
     for (const edge of edges) {
       for (const line of edge.geometry.type === "LineString"
@@ -196,15 +272,15 @@ export class MoveEdge {
     return best?.edge ?? null;
   }
 
+  /** @param {L.LatLng} latlng */
   hover(latlng) {
     if (this.edge) return ""; // it is in the hand already
     const edge = this.nearest(latlng);
     this.mode.canvas.showEdges(this.mode.edges, edge);
-    return edge
-      ? p("hover_edge", { names: both(...names(this.mode, [edge.properties.left, edge.properties.right])) })
-      : null;
+    return edge ? p("hover_edge", { names: sides(this.mode, edge) }) : null;
   }
 
+  /** @param {L.LatLng} latlng */
   click(latlng) {
     if (this.mode.isPending) return true;
     const edge = this.nearest(latlng);
@@ -213,7 +289,12 @@ export class MoveEdge {
     return true;
   }
 
-  /** Take an edge into the hand. */
+  /**
+   * Take an edge into the hand.
+   *
+   * @param {Edge} edge
+   * @param {boolean} [isByKey]
+   */
   choose(edge, isByKey = false) {
     this.stroke?.destroy();
     this.edge = edge;
@@ -236,36 +317,26 @@ export class MoveEdge {
   }
 
   changed() {
+    if (!this.edge || !this.stroke || !this.was) return;
     const { left, right } = this.edge.properties;
     const { positions } = this.stroke;
     if (!this.stroke.past.length || isSameLine(positions, this.was.coordinates, SAME_LINE_M)) this.mode.untry();
     else this.mode.try({ kind: "move_edge", left, right, line: lineOf(positions) });
   }
 
+  /** @param {{left: string, right: string, line: GeoJSON.LineString}} edit */
   restore({ left, right, line }) {
     const edge = this.mode.edges.find(({ properties }) => properties.left === left && properties.right === right);
     if (!edge) return false;
     this.choose(edge);
-    this.stroke.remember();
-    this.stroke.set(line.coordinates);
+    this.stroke?.remember();
+    this.stroke?.set(line.coordinates);
     this.changed();
     return true;
   }
 
   back() {
     return this.stroke?.back() ?? false;
-  }
-
-  focus() {
-    this.stroke?.focus();
-  }
-
-  /** Put the edge down again; false where none was in the hand. */
-  putDown() {
-    if (!this.edge) return false;
-    this.end();
-    this.shown();
-    return true;
   }
 
   end() {
@@ -279,15 +350,19 @@ export class MoveEdge {
 // --- cut one in two --------------------------------------------------------------------------------
 
 export class Cut extends Drawing {
+  /** @param {PlanMode} mode */
   constructor(mode) {
     super(mode, false);
     this.grid = "";
     this.keeps = "larger";
+    /** Which of the points of the border the cut begins and ends at. */
+    this.ends = { from: "", to: "" };
   }
 
   controls() {
     const { mode } = this;
     const starts = this.grid ? this.starts() : [];
+    /** @param {"from" | "to"} name */
     const end = (name) =>
       field(
         p(`cut_${name}`),
@@ -296,35 +371,40 @@ export class Cut extends Drawing {
           {
             id: `cut-${name}`,
             onchange: (event) => {
-              this[name] = event.target.value;
+              this.ends[name] = event.target.value;
               this.join();
             },
           },
           h("option", { value: "" }, p("choose")),
-          starts.map(({ text }, i) => h("option", { value: i, selected: this[name] === String(i) }, text)),
+          starts.map(({ text }, i) => h("option", { value: i, selected: this.ends[name] === String(i) }, text)),
         ),
       );
     return [
       h("p", { class: "quiet" }, p("cut_how")),
       gridChoice(mode, "cut-grid", p("cut_grid"), mode.keys, this.grid, (key) => {
-        Object.assign(this, { grid: key, from: "", to: "" });
+        this.grid = key;
+        this.ends = { from: "", to: "" };
         mode.redraw();
         this.changed();
       }),
       this.grid &&
         h(
           "details",
-          { class: "typed", open: Boolean(this.from || this.to) },
+          { class: "typed", open: Boolean(this.ends.from || this.ends.to) },
           h("summary", {}, p("cut_points")),
           h("div", { class: "two" }, end("from"), end("to")),
         ),
-      typed(mode, "cut-typed", 2, (rows) => this.draw(rows)),
+      typed("cut-typed", 2, (rows) => this.draw(rows)),
     ];
   }
 
+  /** Points of the grid's border, each with where it lies and what is beyond. */
   starts() {
-    const { geometry, properties } = this.mode.canvas.faces.get(this.grid);
+    const face = this.mode.canvas.faces.get(this.grid);
+    if (!face) return [];
+    const { geometry, properties } = face;
     const box = boxOf(positionsOf(geometry));
+    /** @type {Position} */
     const centre = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
     return borderPoints(geometry, START_POINTS).map((place, i) => {
       const beside = this.mode.neighbourAt(place, properties.key, centre);
@@ -333,13 +413,15 @@ export class Cut extends Drawing {
   }
 
   join() {
-    const [from, to] = [this.from, this.to].map((one) => (one ? this.starts()[Number(one)].place : null));
-    if (from && to && this.from !== this.to) this.draw([from, to]);
+    const starts = this.starts();
+    const [from, to] = [this.ends.from, this.ends.to].map((index) => (index ? starts[Number(index)].place : null));
+    if (from && to && this.ends.from !== this.ends.to) this.draw([from, to]);
   }
 
   /** The grid that most of the line lies in, unless one was chosen. */
   cutKey() {
     if (this.grid) return this.grid;
+    /** @type {Map<string, number>} */
     const counts = new Map();
     const line = this.positions;
     for (let i = 1; i < line.length; i++) {
@@ -352,11 +434,13 @@ export class Cut extends Drawing {
     return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? "";
   }
 
+  /** @override */
   edit() {
     const grid = this.cutKey();
     return grid ? { kind: "split", grid, line: lineOf(this.positions), keeps: this.keeps } : null;
   }
 
+  /** @param {{grid: string, line: GeoJSON.LineString}} edit */
   restore({ grid, line }) {
     this.grid = grid;
     this.draw(line.coordinates);
@@ -367,20 +451,23 @@ export class Cut extends Drawing {
 // --- merge, dissolve -------------------------------------------------------------------------------
 
 export class Merge {
+  /** @param {PlanMode} mode */
   constructor(mode) {
     this.mode = mode;
+    /** @type {string[]} */
     this.grids = [];
-    this.wish = "";
+    this.chosenInto = "";
   }
 
   /** Where all goes: as chosen, else into the one with most households. */
   get into() {
-    if (this.grids.includes(this.wish)) return this.wish;
+    if (this.grids.includes(this.chosenInto)) return this.chosenInto;
     return [...this.grids].sort((a, b) => (this.mode.householdsOf(b) ?? 0) - (this.mode.householdsOf(a) ?? 0))[0] ?? "";
   }
 
   controls() {
     const { mode } = this;
+    /** @param {string} key */
     const box = (key) =>
       h(
         "label",
@@ -404,20 +491,22 @@ export class Merge {
       ),
       this.grids.length > 1 &&
         gridChoice(mode, "merge-into", p("merge_into"), this.grids, this.into, (key) => {
-          this.wish = key;
+          this.chosenInto = key;
           this.changed();
         }),
     ];
   }
 
+  /** @param {L.LatLng} latlng */
   click(latlng) {
     const key = this.mode.canvas.keyAt(latlng);
     if (key) this.toggle(key);
     return Boolean(key);
   }
 
+  /** @param {string} key */
   toggle(key) {
-    this.grids = this.grids.includes(key) ? this.grids.filter((one) => one !== key) : [...this.grids, key];
+    this.grids = this.grids.includes(key) ? this.grids.filter((ticked) => ticked !== key) : [...this.grids, key];
     this.mode.redraw();
     this.changed();
   }
@@ -427,23 +516,26 @@ export class Merge {
     else this.mode.untry(this.grids);
   }
 
+  /** @param {{grids: string[], into: string}} edit */
   restore({ grids, into }) {
-    Object.assign(this, { grids, wish: into });
+    this.grids = grids;
+    this.chosenInto = into;
     this.mode.redraw();
     this.changed();
     return true;
   }
 
   back() {
-    if (!this.grids.length) return false;
-    this.toggle(this.grids.at(-1));
-    return true;
+    const last = this.grids.at(-1);
+    if (last !== undefined) this.toggle(last);
+    return last !== undefined;
   }
 
   end() {}
 }
 
 export class Dissolve {
+  /** @param {PlanMode} mode */
   constructor(mode) {
     this.mode = mode;
     this.grid = "";
@@ -456,12 +548,14 @@ export class Dissolve {
     ];
   }
 
+  /** @param {L.LatLng} latlng */
   click(latlng) {
     const key = this.mode.canvas.keyAt(latlng);
     if (key) this.take(key);
     return Boolean(key);
   }
 
+  /** @param {string} grid */
   take(grid) {
     this.grid = grid;
     this.mode.redraw();
@@ -469,6 +563,7 @@ export class Dissolve {
     else this.mode.untry();
   }
 
+  /** @param {{grid: string}} edit */
   restore({ grid }) {
     this.take(grid);
     return true;
@@ -485,24 +580,39 @@ export class Dissolve {
 
 // --- hand over, draw new: a ring by clicks or by a lasso ---------------------------------------------
 
+/**
+ * Whether something happened on one of these places.
+ *
+ * @param {Event} event
+ * @param {string} places
+ */
+const isOn = ({ target }, places) => target instanceof Element && target.closest(places) !== null;
+
 /** A ring drawn in one movement of mouse, pen or finger; a click stays a click. */
 class Lasso {
+  /**
+   * @param {PlanMode} mode
+   * @param {(ring: number[][]) => void} onRing
+   */
   constructor(mode, onRing) {
     const box = mode.map.getContainer();
-    Object.assign(this, { mode, box, onRing });
+    this.mode = mode;
+    this.box = box;
     this.stop = new AbortController();
     const { signal } = this.stop;
     mode.map.dragging.disable();
     box.classList.add("plan-lasso");
+    /** @type {PointerEvent[] | null} */
     let trail = null;
     let pointer = 0;
+    /** @param {PointerEvent} event */
     const at = (event) => mode.map.mouseEventToLatLng(event);
     box.addEventListener(
       "pointerdown",
       (event) => {
         if (trail)
           trail = null; // a second finger: the map is being zoomed
-        else if (event.isPrimary && event.button === 0 && !event.target.closest(".plan-handle, .leaflet-control")) {
+        else if (event.isPrimary && event.button === 0 && !isOn(event, ".plan-handle, .leaflet-control")) {
           [trail, pointer] = [[event], event.pointerId];
         }
       },
@@ -512,13 +622,14 @@ class Lasso {
       "pointermove",
       (event) => {
         if (!trail || event.pointerId !== pointer) return;
-        const last = trail.at(-1);
+        const last = trail[trail.length - 1];
         if (Math.hypot(event.clientX - last.clientX, event.clientY - last.clientY) < LASSO_STEP_PX) return;
         trail.push(event);
         mode.lassoLine(trail.map(at));
       },
       { signal },
     );
+    /** @param {PointerEvent} event */
     const done = (event) => {
       if (!trail || event.pointerId !== pointer) return;
       const ring = trail.map(at);
@@ -543,25 +654,33 @@ class Lasso {
 }
 
 class Ring extends Drawing {
+  /** @param {PlanMode} mode */
   constructor(mode) {
     super(mode, true);
     this.lasso = new Lasso(mode, (ring) => this.draw(ring));
     this.stroke.isDetailed = false;
   }
 
-  /** A lasso has a point every few pixels: handles only where it turns. */
+  /**
+   * A lasso has a point every few pixels: handles only where it turns.
+   *
+   * @override
+   * @param {number[][]} positions
+   */
   draw(positions) {
     this.stroke.isDetailed = positions.length > 12;
     super.draw(positions);
     this.stroke.isDetailed = false;
   }
 
+  /** @param {{region?: GeoJSON.Polygon}} edit */
   restore(edit) {
     const ring = edit.region?.coordinates[0].slice(0, -1);
     if (ring) this.draw(ring);
     return Boolean(ring);
   }
 
+  /** @override */
   end() {
     super.end();
     this.lasso.end();
@@ -569,16 +688,21 @@ class Ring extends Drawing {
 }
 
 export class HandOver extends Ring {
+  /** @param {PlanMode} mode */
   constructor(mode) {
     super(mode);
     this.to = "";
     this.by = "buildings";
-    this.found = [];
+    /** @type {Building[]} */
+    this.buildings = [];
+    /** @type {Set<number>} */
     this.chosen = new Set();
+    this.households = 0;
   }
 
   controls() {
     const { mode } = this;
+    /** @param {"buildings" | "land"} by */
     const way = (by) =>
       h(
         "button",
@@ -604,11 +728,16 @@ export class HandOver extends Ring {
       this.by === "buildings" &&
         this.chosen.size > 0 &&
         h("p", {}, p("give_chosen", { n: number(this.chosen.size), households: number(this.households) })),
-      typed(mode, "give-typed", 3, (rows) => this.draw(rows)),
+      typed("give-typed", 3, (rows) => this.draw(rows)),
     ];
   }
 
-  /** The first click on the map names who receives, as long as nobody does. */
+  /**
+   * The first click on the map names who receives, as long as nobody does.
+   *
+   * @override
+   * @param {L.LatLng} latlng
+   */
   click(latlng) {
     const key = this.mode.canvas.keyAt(latlng);
     if (this.to || !key) return super.click(latlng);
@@ -618,6 +747,7 @@ export class HandOver extends Ring {
     return true;
   }
 
+  /** @override */
   async changed() {
     if (this.positions.length < 3 || !this.to) {
       this.mode.untry([this.to].filter(Boolean));
@@ -634,19 +764,15 @@ export class HandOver extends Ring {
     try {
       const { features } = await this.mode.draft.ask(
         "/buildings",
-        {
-          bbox: boxOf(this.positions)
-            .map((one) => one.toFixed(6))
-            .join(","),
-        },
+        { bbox: boxText(boxOf(this.positions)) },
         this.abort.signal,
       );
-      this.found = features;
+      this.buildings = features;
     } catch (error) {
       if (!isStale(error)) this.mode.onError(error);
       return;
     }
-    const inside = this.found.filter(({ geometry }) => isInside(spotOf(geometry), ring));
+    const inside = this.buildings.filter(({ geometry }) => isInside(spotOf(geometry), ring));
     this.chosen = new Set(inside.map(({ properties }) => properties.building_id));
     this.households = inside.reduce((sum, { properties }) => sum + (properties.households ?? 0), 0);
     this.mode.redraw();
@@ -656,9 +782,13 @@ export class HandOver extends Ring {
 
   /** Buildings under the lasso, drawn over what is tried. */
   shown() {
-    if (this.by === "buildings" && this.chosen.size) this.mode.canvas.dots(this.found, this.chosen);
+    if (this.by === "buildings" && this.chosen.size) this.mode.canvas.dots(this.buildings, this.chosen);
   }
 
+  /**
+   * @override
+   * @param {any} edit of land or of buildings
+   */
   restore(edit) {
     this.to = edit.to;
     if (edit.kind === "give") {
@@ -672,6 +802,7 @@ export class HandOver extends Ring {
 }
 
 export class DrawNew extends Ring {
+  /** @param {PlanMode} mode */
   constructor(mode) {
     super(mode);
     this.name = "";
@@ -694,22 +825,32 @@ export class DrawNew extends Ring {
           },
         }),
       ),
-      typed(this.mode, "draw-typed", 3, (rows) => this.draw(rows)),
+      typed("draw-typed", 3, (rows) => this.draw(rows)),
     ];
   }
 
+  /** @override */
   edit() {
     return { kind: "draw", region: ringOf(this.positions), name: this.name || p("draw_unnamed") };
   }
 
+  /**
+   * @override
+   * @param {any} edit
+   */
   restore(edit) {
     this.name = edit.name;
     return super.restore(edit);
   }
 }
 
-/** Tool by its name; the kind of edit it makes tells which one takes a stroke up again. */
+/**
+ * Tool by its name; the kind of edit it makes tells which one takes a stroke up again.
+ *
+ * @type {Record<string, new (mode: PlanMode) => Tool>}
+ */
 export const TOOLS = { move: MoveEdge, cut: Cut, give: HandOver, merge: Merge, draw: DrawNew, dissolve: Dissolve };
+/** @type {Record<string, string>} */
 export const TOOL_OF = {
   move_edge: "move",
   split: "cut",

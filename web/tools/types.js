@@ -15,9 +15,6 @@ const UNTYPED = [
   "imports.js",
   "main.js",
   "panel.js",
-  "plan.js",
-  "plan_map.js",
-  "plan_tools.js",
 ];
 
 // Faults that say no more than that a type is not stated.
