@@ -28,6 +28,7 @@ from gis_service.commands.maps import print_map
 from gis_service.commands.people import key_app, user_app
 from gis_service.commands.person import person_app
 from gis_service.commands.plans import plan_app
+from gis_service.commands.proposals import propose_app
 from gis_service.commands.report import report_app
 from gis_service.commands.roads import roads_app
 from gis_service.commands.terminal import exit_on_errors, language, say
@@ -56,6 +57,7 @@ app.add_typer(incidents_app, name="incidents")
 app.add_typer(key_app, name="key")
 app.add_typer(person_app, name="person")
 app.add_typer(plan_app, name="plan")
+app.add_typer(propose_app, name="propose")
 app.add_typer(report_app, name="report")
 app.add_typer(roads_app, name="roads")
 app.add_typer(user_app, name="user")

@@ -1,0 +1,8 @@
+"""Answers to "draw these grids anew": atoms of land shared out to districts. Pure.
+
+- ``graph``: atoms with their households, and what a border between two costs
+- ``search``: from scratch, or on from today's answer
+- ``annealing``, ``moves``, ``trees``: its loops, compiled
+- ``graph_file``: graphs from a file
+- ``compiling``: compiles the loops before the first question
+"""
