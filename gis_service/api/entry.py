@@ -27,6 +27,7 @@ from gis_service.api.dependencies import (
 from gis_service.api.routing import ServiceRouter
 from gis_service.entry import fields, reading, writing
 from gis_service.errors import InputError, Place
+from gis_service.records import list_entered
 from gis_service.settings import keeping_settings
 
 router = ServiceRouter(prefix="/api/entry", tags=["entry"])
@@ -73,10 +74,18 @@ Version = Annotated[
 Degrees = Annotated[float | None, Query(ge=-180, le=180, allow_inf_nan=False), NUMBER]
 
 
-class RecordBody(RequestBody):
-    """Values by field; a field that is left out stays as it is."""
+def _tell_fields(schema: dict[str, Any]) -> None:
+    """Say of the values what the specification of each kind says."""
+    schema["example"] = {"values": {"storeys": 4}}
+    schema["properties"]["values"]["anyOf"] = [
+        fields.describe_values(kind) for kind in list_entered().values()
+    ]
 
-    model_config = ConfigDict(json_schema_extra={"example": {"values": {"storeys": 4}}})
+
+class RecordBody(RequestBody):
+    """Values by field, those of the path's kind; a field that is left out stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra=_tell_fields)
 
     values: dict[str, Any]
 

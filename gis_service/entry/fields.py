@@ -73,6 +73,60 @@ def describe_form(kind: Record, language: Language) -> dict[str, Any]:
     }
 
 
+def describe_values(kind: Record) -> dict[str, Any]:
+    """
+    Describe what may be sent as the values of a kind of record.
+
+    Parameters
+    ----------
+    kind
+        The kind.
+
+    Returns
+    -------
+    dict
+        JSON schema of an object with the form's fields; null and blank are nothing.
+    """
+    return {
+        "type": "object",
+        "title": kind.name,
+        "description": kind.called[1],
+        "additionalProperties": False,
+        "properties": {
+            field.name: {"anyOf": [_describe_value(field), {"type": "null"}]}
+            for field in kind.form_fields
+        },
+    }
+
+
+def _describe_value(field: Field) -> dict[str, Any]:
+    choice = {"type": "string"} if field.open else {"enum": list(field.choices)}
+    bounds = {"minimum": field.least, "maximum": field.most}
+    number = {name: bound for name, bound in bounds.items() if bound is not None}
+    text = {"type": "string"} if field.most is None else {"type": "string", "maxLength": field.most}
+    by_type: dict[str, dict[str, Any]] = {
+        "text": text,
+        "long": text,
+        "phone": {"type": "string", "pattern": f"^({_PHONE.pattern})?$"},
+        "choice": choice,
+        "choices": {"type": "array", "items": choice},
+        "whole": {"type": "integer", **number},
+        "number": {"type": "number", **number},
+        "day": {"type": "string", "format": "date"},
+        "flag": {"type": "boolean"},
+        "point": {
+            "type": "object",
+            "required": ["lon", "lat", "crs"],
+            "properties": {
+                "lon": {"type": "number"},
+                "lat": {"type": "number"},
+                "crs": {"type": "string"},
+            },
+        },
+    }
+    return by_type.get(field.type, {"type": "integer", "minimum": 1, "maximum": _BIGGEST_ID})
+
+
 def read_fields(
     kind: Record, sent: Mapping[str, object], before: Mapping[str, object] | None
 ) -> Values:

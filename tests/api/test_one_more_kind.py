@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from gis_service.access import SYSTEM
+from gis_service.api import create_app
 from gis_service.coordinate_systems import parse_crs
 from gis_service.ingest.importing import import_file
 from gis_service.ingest.kinds.kind import ImportOptions, ImportOutcome
@@ -115,6 +116,15 @@ def test_the_form_has_the_field(client: TestClient) -> None:
     files = client.get("/api/imports/kinds?lang=zh-CN").json()["kinds"]
     (columns,) = (one["fields"] for one in files if one["name"] == "facilities")
     assert {"name": "power_kw", "title": "发电功率", "needed": False} in columns
+
+
+def test_the_description_of_the_api_has_the_field_and_the_kind(store: Store) -> None:
+    bodies = create_app(store, loopback_only=True).openapi()["components"]["schemas"]
+    kinds = {one["title"]: one for one in bodies["RecordBody"]["properties"]["values"]["anyOf"]}
+    power = {"type": "integer", "minimum": 0, "maximum": 5000}
+    assert kinds["facility"]["properties"]["power_kw"]["anyOf"][0] == power
+    assert list(kinds["shelter"]["properties"]) == [field.name for field in SHELTER.form_fields]
+    assert kinds["shelter"]["properties"]["kind"]["anyOf"][0] == {"enum": ["square", "school"]}
 
 
 def test_the_field_is_taken_from_a_form_and_from_a_file(
