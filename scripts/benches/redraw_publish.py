@@ -19,10 +19,10 @@ from gis_service.access import SYSTEM
 from gis_service.boundaries.editing.partition import propose
 from gis_service.boundaries.linework.tessellation import Tessellation
 from gis_service.boundaries.plans.base import Base
+from gis_service.boundaries.plans.completing import complete_edit
 from gis_service.boundaries.plans.drafts import DraftCache, DraftState
 from gis_service.boundaries.plans.publication import compare_draft
 from gis_service.boundaries.plans.queries import StoredEdit
-from gis_service.boundaries.plans.work import complete_edit
 from gis_service.boundaries.publication.publishing import (
     Difference,
     Grid,

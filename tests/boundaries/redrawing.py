@@ -10,6 +10,7 @@ import shapely
 from gis_service.boundaries.editing.checks import Context, build_levels, check_levels
 from gis_service.boundaries.editing.edits import Draft, EditResult
 from gis_service.boundaries.linework import chains
+from gis_service.boundaries.linework.lines import PER_DEGREE, to_lattice
 from gis_service.errors import InputError
 from gis_service.geodesy import area_m2
 
@@ -42,7 +43,7 @@ def random_edit(draft: Draft, chance: random.Random) -> dict[str, Any]:
     key = chance.choice(draft.keys)
     face = draft.faces([key])[key]
     kind = chance.choices(
-        ["split", "merge", "move_edge", "give", "draw", "dissolve"], [5, 1, 4, 6, 2, 1]
+        ["split", "merge", "move_edge", "give", "draw", "dissolve", "redraw"], [5, 1, 4, 6, 2, 1, 3]
     )[0]
     neighbours = draft.neighbours(key)
     other = chance.choice(neighbours)
@@ -64,6 +65,9 @@ def random_edit(draft: Draft, chance: random.Random) -> dict[str, Any]:
         return {"kind": "merge", "grids": [key, other], "into": chance.choice([key, other])}
     if kind == "dissolve":
         return {"kind": "dissolve", "grid": key}
+    if kind == "redraw":
+        line = shapely.LineString([near(*middle, 1.0), near(*middle, 0.1), near(*middle, 1.0)])
+        return random_redraw(draft, chance, [key, other], line)
     if kind == "move_edge":
         edges = [e for e in draft.edges([key]) if {e.left, e.right} == {key, other}]
         edge = chance.choice(edges)
@@ -88,6 +92,23 @@ def random_edit(draft: Draft, chance: random.Random) -> dict[str, Any]:
     if kind == "draw":
         return {"kind": "draw", "region": region, "name": "x"}
     return {"kind": "give", "region": region, "to": chance.choice([key, other])}
+
+
+def random_redraw(
+    draft: Draft, chance: random.Random, grids: list[str], line: shapely.LineString
+) -> dict[str, Any]:
+    """Part the land of grids by a line and give the parts to them, or to a new grid."""
+    opened = draft.cut(grids, [to_lattice(line)])
+    parts = shapely.transform(
+        opened.cut.atoms[opened.old >= 0], lambda xy: (xy + opened.origin) / PER_DEGREE
+    )
+    labels = chance.choice([[*grids, "brand"], grids, grids[:1], [grids[0], "brand"]])
+    regions = {}
+    for label in labels[: len(parts)]:
+        own = [index for index in range(len(parts)) if labels[index % len(labels)] == label]
+        key = f"new-{len(draft.changes) + 1}" if label == "brand" else label
+        regions[key] = shapely.union_all(parts[own])
+    return {"kind": "redraw", "grids": grids, "regions": regions}
 
 
 def edited(draft: Draft, chance: random.Random, count: int) -> Iterator[EditResult]:

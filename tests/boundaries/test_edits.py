@@ -2,12 +2,13 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 import shapely
+import shapely.ops
 
 from gis_service.boundaries.editing.checks import BaseLand, Context
 from gis_service.boundaries.editing.edits import Draft
@@ -78,7 +79,7 @@ def test_two_hundred_edits_in_a_row_keep_every_promise(drawn: Tessellation) -> N
         if len(states) % 10 == 0:
             redrawing.assert_faces_are_the_arcs(draft)
         states.append(redrawing.wkb(draft))
-    assert kinds == {"split", "merge", "move_edge", "give", "draw", "dissolve"}
+    assert kinds == {"split", "merge", "move_edge", "give", "draw", "dissolve", "redraw"}
     for state in reversed(states[:-1]):
         draft.undo()
         assert redrawing.wkb(draft) == state
@@ -106,13 +107,15 @@ def test_the_same_edits_on_the_same_base_give_the_same_bytes(drawn: Tessellation
 
 def shapely_to_json(edit: dict[str, object]) -> dict[str, object]:
     """Give an edit as it comes through the door and out of the store."""
-    plain = {
-        name: json.loads(shapely.to_geojson(value))
-        if isinstance(value, shapely.Geometry)
-        else value
-        for name, value in edit.items()
-    }
-    read: dict[str, object] = json.loads(json.dumps(plain))
+
+    def plain(value: object) -> Any:
+        if isinstance(value, dict):
+            return {name: plain(one) for name, one in value.items()}
+        return (
+            json.loads(shapely.to_geojson(value)) if isinstance(value, shapely.Geometry) else value
+        )
+
+    read: dict[str, object] = json.loads(json.dumps(plain(edit)))
     return read
 
 
@@ -230,6 +233,10 @@ def round_piece(column: float, row: float, radius: float, vertices: int) -> shap
     return shapely.Polygon(np.column_stack([x + far * np.cos(angle), y + far * np.sin(angle)]))
 
 
+def redrawn(regions: Mapping[str, shapely.Geometry], *grids: str) -> dict[str, Any]:
+    return {"kind": "redraw", "grids": list(grids or ["22"]), "regions": regions}
+
+
 # --- bad input -----------------------------------------------------------------------------------
 
 BAD: dict[str, tuple[dict[str, object], str]] = {
@@ -320,11 +327,66 @@ BAD: dict[str, tuple[dict[str, object], str]] = {
         {"kind": "give", "region": round_piece(2, 2, 0.4, 60_001), "to": "11"},
         "too_many_vertices",
     ),
+    "a redraw without land": (
+        {"kind": "redraw", "grids": ["22"], "regions": {}},
+        "redraw_without_land",
+    ),
+    "a redraw without regions": ({"kind": "redraw", "grids": ["22"]}, "no_geometry"),
+    "a redraw that leaves land to nobody": (redrawn({"22": box(2, 2, 0.5)}), "redraw_leaves_out"),
+    "a redraw with land for two": (
+        redrawn({"22": box(2, 2, 0.6), "new-1": box(2.4, 2, 0.6)}),
+        "redraw_overlaps",
+    ),
+    "a redraw of a grid that it does not name": (
+        redrawn({"22": box(2, 2, 0.5), "23": box(2.5, 2, 0.5)}),
+        "key_taken",
+    ),
+    "a redraw of land elsewhere": (
+        redrawn({"22": box(2, 2, 0.5), "new-1": box(2.5, 2, 0.5), "new-2": box(0, 0)}),
+        "piece_too_small",
+    ),
+    "a redraw in metres": (redrawn({"22": shapely.box(500, 300, 600, 400)}), "not_in_degrees"),
+    "a redraw to what it was": (redrawn({"22": box(2, 2)}), "nothing_changes"),
     "keeps the wrong side": (
         {"kind": "split", "grid": "22", "line": line((1.9, 2.3), (3.1, 2.3)), "keeps": "north"},
         "unknown_keeps",
     ),
 }
+
+
+def test_a_redraw_gives_many_grids_their_land_in_one_step(draft: Draft) -> None:
+    before = redrawing.wkb(draft)
+    regions: dict[str, shapely.Geometry] = {
+        "12": box(2, 1),
+        "22": box(2.5, 2, 0.5, 0.5),
+        "new-10": box(2, 2, 0.5, 0.5),
+        "new-2": shapely.union(box(1, 2), box(2, 2.5, 0.5, 0.5)),
+        "new-1": shapely.union(box(1, 1), box(2.5, 2.5, 0.5, 0.5)),
+    }
+    change = draft.apply(redrawn(regions, "11", "12", "21", "22"))
+    assert change.created == ("new-1", "new-2", "new-10")
+    assert change.retired == ("11", "21")
+    assert set(change.touched) == {"11", "21", "22", "new-1", "new-2", "new-10"}
+    assert change.crosses
+    assert len(draft.changes) == 1
+    faces = draft.faces()
+    for key, region in regions.items():
+        assert shapely.symmetric_difference(faces[key], region).area < 1e-14, key
+    assert draft.parents["new-1"] == "village 1"
+    assert draft.parents["new-2"] == "village 2"
+    draft.undo()
+    assert redrawing.wkb(draft) == before
+
+
+def test_a_redraw_leaves_borders_alone_that_it_only_touches(drawn: Tessellation) -> None:
+    draft = Draft(drawn, parents_of(drawn))
+    halves = shapely.ops.split(
+        draft.faces(["22"])["22"].geoms[0], line((1.5, 2.5), (3.5, 2.6))
+    ).geoms
+    third = draft.faces(["23"])["23"]
+    change = draft.apply(redrawn({"22": halves[0], "new-1": halves[1], "23": third}, "22", "23"))
+    assert change.touched == ("22", "new-1")
+    assert change.renoded == ("21", "23")
 
 
 @pytest.mark.parametrize("name", list(BAD))

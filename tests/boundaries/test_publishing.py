@@ -14,6 +14,7 @@ from gis_service.boundaries.history import changes as history
 from gis_service.boundaries.linework.tessellation import from_polygons
 from gis_service.boundaries.plans import life as plan_life
 from gis_service.boundaries.plans import queries as plan_queries
+from gis_service.boundaries.plans.completing import complete_edit
 from gis_service.boundaries.plans.drafts import DraftCache
 from gis_service.boundaries.plans.publication import (
     check_draft,
@@ -22,7 +23,6 @@ from gis_service.boundaries.plans.publication import (
     measure_impact,
 )
 from gis_service.boundaries.plans.queries import StoredEdit
-from gis_service.boundaries.plans.work import complete_edit
 from gis_service.boundaries.publication.grid_table import publish_table
 from gis_service.boundaries.publication.publishing import Published
 from gis_service.boundaries.publication.publishing import publish as publish_redraw
@@ -314,7 +314,16 @@ def bent_edge() -> dict[str, Any]:
     return {"type": "LineString", "coordinates": line}
 
 
-REDRAWS = ("split", "merge", "move_edge", "give", "hand_over_buildings", "draw", "dissolve")
+def strip(west: float, east: float) -> dict[str, Any]:
+    """Land of the middle row between two columns."""
+    return shapely.geometry.mapping(
+        shapely.box(WEST + west * SIDE, SOUTH + SIDE, WEST + east * SIDE, SOUTH + 2 * SIDE)
+    )
+
+
+REDRAWS = (
+    "split", "merge", "move_edge", "give", "hand_over_buildings", "draw", "dissolve", "redraw",
+)  # fmt: skip
 
 
 def redraw(kind: str, ids: dict[str, int], house: int) -> dict[str, Any]:
@@ -328,6 +337,11 @@ def redraw(kind: str, ids: dict[str, int], house: int) -> dict[str, Any]:
         "hand_over_buildings": {"kind": kind, "buildings": [house], "to": east},
         "draw": {"kind": "draw", "key": "new-1", "name": "新", "region": square(1.3, 1.3, 0.4)},
         "dissolve": {"kind": "dissolve", "grid": middle},
+        "redraw": {
+            "kind": "redraw",
+            "grids": [middle, east],
+            "regions": {middle: strip(1, 1.3), "new-7": strip(1.3, 2.2), east: strip(2.2, 3)},
+        },
     }
     return edits[kind]
 

@@ -5,5 +5,6 @@
 - ``balance``: what each grid carries
 - ``partition``: a grid divided into n
 - ``handing_over``: whole buildings on one side
+- ``redrawing``: many grids at once, each given its region; ``grid_names``: what new ones are called
 - ``rules``: the numbers, from ``rules.toml``
 """

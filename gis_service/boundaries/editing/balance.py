@@ -216,12 +216,23 @@ class Loads:
         return round(float(self._sum_of(self._number[key])[0]))
 
     def units_inside(self, keys: Iterable[str]) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Find what lies in grids."""
-        numbers = [self._number[key] for key in keys if key in self._faces]
-        units = np.sort(np.concatenate([*(self._units_in.get(c, _NONE) for c in numbers), _NONE]))
-        xy = np.column_stack([self._units.lon[units], self._units.lat[units]])
-        counts = self._units.counts[units]
+        """Find what lies in grids: places, households, burden."""
+        units = self.unit_positions(keys)
+        xy, counts = self.unit_places(units), self._units.counts[units]
         return xy, counts[:, 0], counts @ self._weights
+
+    def unit_positions(self, keys: Iterable[str]) -> IntArray:
+        """Find the units that lie in grids: their positions, in the order of ``units_inside``."""
+        numbers = [self._number[key] for key in keys if key in self._faces]
+        return np.sort(np.concatenate([*(self._units_in.get(c, _NONE) for c in numbers), _NONE]))
+
+    def unit_places(self, units: IntArray) -> FloatArray:
+        """Tell where units are: lon, lat, shape (n, 2)."""
+        return np.column_stack([self._units.lon[units], self._units.lat[units]])
+
+    def unit_counts(self, units: IntArray) -> FloatArray:
+        """Tell what units hold: columns :data:`COUNTS`, shape (n, 6)."""
+        return self._units.counts[units]
 
     def class_of(self, key: str) -> str | None:
         """

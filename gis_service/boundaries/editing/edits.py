@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from gis_service.boundaries.editing.redrawing import find_new_lines, give_regions
 from gis_service.boundaries.linework import lines as linework
 from gis_service.boundaries.linework.atoms import CutGrids
 from gis_service.boundaries.linework.lines import PER_DEGREE, Arc
@@ -28,7 +29,7 @@ LEAVES_M: Final = 1.0
 """A moved edge may run beyond its two grids by so much."""
 MOST_VERTICES: Final = 60_000
 KINDS: Final = (
-    "split", "merge", "move_edge", "give", "hand_over_buildings", "draw", "dissolve",
+    "split", "merge", "move_edge", "give", "hand_over_buildings", "draw", "dissolve", "redraw",
 )  # fmt: skip
 
 Edit = Mapping[str, Any]
@@ -295,6 +296,10 @@ class Draft:
             np.array([position[arc.right] for arc in arcs], dtype=np.int64),
         )
 
+    def cut(self, keys: Sequence[str], lines: Sequence[IntArray]) -> CutGrids:
+        """Take grids apart along lines, in steps of the lattice, and leave the draft as it is."""
+        return self._open(lines, keys)
+
     # --- editing -------------------------------------------------------------------------------
 
     def apply(self, edit: Edit) -> EditResult:
@@ -306,7 +311,9 @@ class Draft:
         edit
             ``kind`` is one of :data:`KINDS`; geometries are GeoJSON or shapely, lon, lat.
             ``split`` and ``draw`` take a ``key`` for the new grid, otherwise it is ``new-1``,
-            ``new-2`` …; ``hand_over_buildings`` takes the ``region`` that
+            ``new-2`` …; ``redraw`` takes ``grids`` and their ``regions`` by key: together the land
+            of the grids, each new key a new grid, a grid without region ends, and a region is
+            taken as it is, not snapped; ``hand_over_buildings`` takes the ``region`` that
             :func:`gis_service.boundaries.editing.handing_over.find_region` makes of the buildings.
 
         Returns
@@ -362,6 +369,7 @@ class Draft:
             "hand_over_buildings": self._give,
             "draw": self._draw,
             "dissolve": self._dissolve,
+            "redraw": self._redraw,
         }
         if kind not in works:
             raise InputError(
@@ -443,6 +451,26 @@ class Draft:
             raise InputError("boundaries.edge_leaves", place=_place_of(line))
         owner = opened.moved_edge(line - opened.origin)
         return self._closed("move_edge", opened, owner, {})
+
+    def _redraw(self, edit: Edit) -> _Step:
+        zone = [self._known(key) for key in dict.fromkeys(edit.get("grids", ()))]
+        regions = _read_regions(edit, zone)
+        if not zone or not regions:
+            raise InputError("boundaries.redraw_without_land", place=Place(field="regions"))
+        created = [key for key in regions if key not in zone]
+        taken = [key for key in created if key in self._keys]
+        if taken:
+            raise InputError("boundaries.key_taken", place=Place(field="regions"), grid=taken[0])
+        borders = [self._arcs[index].xy for key in zone for index in self._arcs_of[key]]
+        opened = self._open(find_new_lines(list(regions.values()), borders), zone)
+        owner = give_regions(opened, regions)
+        parents: dict[str, str] = {}
+        for key in created:
+            own = owner == opened.code(key)
+            area = np.bincount(opened.old[own], weights=opened.area_m2[own], minlength=1)
+            parents[key] = self._parents[opened.names[int(np.argmax(area))]]
+        retiring = [key for key in zone if key not in regions]
+        return self._closed("redraw", opened, owner, parents, retiring=retiring)
 
     # --- opening and closing the linework --------------------------------------------------------
 
@@ -675,12 +703,21 @@ def _read_line(edit: Edit) -> Any:
     return line
 
 
-def _read_region(edit: Edit) -> Any:
-    region = _check_geometry(_read_geometry(edit, "region"), "region", ("Polygon", "MultiPolygon"))
+def _read_region(edit: Edit, name: str = "region") -> Any:
+    region = _check_geometry(_read_geometry(edit, name), name, ("Polygon", "MultiPolygon"))
     if not region.is_valid:
         reason = shapely.is_valid_reason(region)
-        raise InputError("boundaries.invalid_region", place=Place(field="region"), reason=reason)
+        raise InputError("boundaries.invalid_region", place=Place(field=name), reason=reason)
     return region
+
+
+def _read_regions(edit: Edit, zone: Sequence[str]) -> dict[str, Any]:
+    """Read the land of grids by key: those that are there in their order, then new ones."""
+    given = edit.get("regions")
+    if not isinstance(given, Mapping):
+        raise InputError("boundaries.no_geometry", place=Place(field="regions"), field="regions")
+    new_keys = sorted((str(key) for key in given if key not in zone), key=lambda k: (len(k), k))
+    return {key: _read_region(given, key) for key in (*zone, *new_keys) if key in given}
 
 
 def _lines_of(geometry: Any) -> list[Any]:

@@ -33,7 +33,6 @@ NOT_OURS: Final = -3
 SLIVER_M2: Final = 10.0
 SLIVER_WIDTH_M: Final = 0.3
 """Smaller or narrower pieces go to the neighbour with which they share the longest border."""
-_PASSES: Final = 8
 _MANY: Final = 2**32
 _ON_PATH: Final = 200  # steps: 2 cm
 
@@ -261,37 +260,44 @@ class CutGrids:
         """Give crumbs that an edit made to the neighbour with the longest shared border."""
         if np.array_equal(owner, self.old):
             return owner
-        whole_before = {
-            tuple(np.flatnonzero(part == number).tolist())
-            for part in (self._components(self.old, joined=None),)
-            for number in np.unique(part[self.old >= 0])
-        }
+        part_before = self._components(self.old, joined=None)
+        ours = self.old >= 0
         owner = owner.copy()
-        for _ in range(_PASSES):
+        while True:
             part = self._components(owner, joined=None)
-            attached = self._attached(owner)
             left, right = self._sides(owner)
-            changed = False
-            for number in np.unique(part[self.old >= 0]).tolist():
-                atoms = np.flatnonzero((part == number) & (self.old >= 0))
-                if not len(atoms) or attached[atoms].any():
-                    continue
-                around = self._around(atoms, left, right)
-                area = float(self.area_m2[atoms].sum())
-                width = 2 * area / max(float(self.length[around].sum()), 1e-9)
-                if area >= SLIVER_M2 and width >= SLIVER_WIDTH_M:
-                    continue
-                same = (owner[atoms] == self.old[atoms]).all()
-                if same and tuple(atoms.tolist()) in whole_before:
-                    continue
-                beside = self._beside(atoms, around, left, right)
+            crumb = self._find_crumbs(owner, part, left, right)
+            # what was a piece of its grid before is no crumb of this edit
+            same = part_before == part_before[part]
+            same &= (
+                np.bincount(part, minlength=len(part))[part]
+                == np.bincount(part_before, minlength=len(part))[part_before]
+            )
+            same &= owner == self.old
+            as_before = np.bincount(part, weights=~same, minlength=len(part)) == 0
+            for number in np.unique(part[ours & crumb & ~as_before[part]]).tolist():
+                atoms = np.flatnonzero(ours & (part == number))
+                beside = self._beside(atoms, self._around(atoms, left, right), left, right)
                 if beside:
                     owner[atoms] = max(beside, key=lambda c: (beside[c], -c))
-                    changed = True
                     break
-            if not changed:
+            else:
                 return owner
-        return owner
+
+    def _find_crumbs(
+        self, owner: IntArray, part: IntArray, left: IntArray, right: IntArray
+    ) -> Mask:
+        """Tell which atoms belong to a part that is too small, and touches no land of its owner."""
+        count = len(part)
+        area = np.bincount(part, weights=self.area_m2, minlength=count)
+        padded = np.append(part, count)
+        border = left != right
+        sides = [padded[side[border]] for side in (self.cut.left, self.cut.right)]
+        lengths = self.length[border]
+        around = sum(np.bincount(side, lengths, count + 1)[:count] for side in sides)
+        width = 2 * area / np.maximum(around, 1e-9)
+        held = np.bincount(part, weights=self._attached(owner), minlength=count) > 0
+        return (((area < SLIVER_M2) | (width < SLIVER_WIDTH_M)) & ~held)[part]
 
     def _around(self, atoms: IntArray, left: IntArray, right: IntArray) -> IntArray:
         touching = np.isin(self.cut.left, atoms) | np.isin(self.cut.right, atoms)

@@ -1,7 +1,7 @@
 """Plans: drawn, reviewed, approved by another one, published.
 
 - ``life``: the steps of a plan
-- ``work``: edit, undo, check, weigh
+- ``work``: edit, undo, check, weigh; ``completing``: an edit that can be done again just so
 - ``drafts``, ``base``: drafts that a process keeps ready, and what they are made of
 - ``publication``: a plan comes into force
 - ``queries``, ``writing``: what they read of the store and what they write there

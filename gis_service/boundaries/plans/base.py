@@ -40,12 +40,16 @@ class Base(Boundaries):
     # Lines that a border may follow: streets, which are walked, and after them water.
     lines: PackedShapes
     street_count: int
+    # Which of them are for walking alone: they cut only what nothing else cuts.
+    footpaths: npt.NDArray[np.bool_]
     # Buildings: outline, or point where there is none, and id.
     footprints: PackedShapes
     building_ids: npt.NDArray[np.int64]
     building_households: npt.NDArray[np.int64]
     # Grids with an officer of post A.
     officers: frozenset[str]
+    # Names that the base grids of each village have or had, by the village's key.
+    past_names: Mapping[str, frozenset[str]]
 
 
 def read_data_state(connection: sa.Connection) -> tuple[Any, ...]:
@@ -58,7 +62,7 @@ def read_base(connection: sa.Connection, version: Version) -> Base:
     scheme = queries.read_scheme(connection, version.scheme_id)
     drawn = read_boundaries(connection, version)
     houses = _count_houses(connection)
-    streets, water = queries.read_streets(connection), queries.read_banks(connection)
+    (streets, on_foot), water = queries.read_streets(connection), queries.read_banks(connection)
     return Base(
         version,
         drawn.grids,
@@ -69,10 +73,12 @@ def read_base(connection: sa.Connection, version: Version) -> Base:
         _count_units(connection, houses),
         PackedShapes(np.concatenate([streets, water])),
         len(streets),
+        np.concatenate([on_foot, np.zeros(len(water), dtype=bool)]),
         PackedShapes(houses.shapes),
         houses.ids,
         houses.counts[:, 0].astype(np.int64),
         queries.read_grids_with_officer(connection),
+        queries.read_past_names(connection, version.scheme_id, drawn.lowest),
     )
 
 

@@ -7,7 +7,7 @@ every question, so another process may have gone on, and a process that dies tak
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
@@ -106,18 +106,16 @@ class DraftState:
         """Tell what a grid is called in this draft."""
         if key in self.base.grids:
             return self.base.grids[key].name
-        names = (edit.get("name") for edit in reversed(self.edits) if edit.get("key") == key)
-        return str(next(names, None) or key)
+        given = (names_of_new_grids(edit) for edit in reversed(self.edits))
+        return next((names[key] for names in given if key in names), key)
 
     @property
     def names(self) -> dict[str, str]:
         """Names of new grids, and of all others."""
-        new_names = {
-            str(edit["key"]): str(edit.get("name") or edit["key"])
-            for edit in self.edits
-            if "key" in edit
-        }
-        return {key: grid.name for key, grid in self.base.grids.items()} | new_names
+        names = {key: grid.name for key, grid in self.base.grids.items()}
+        for edit in self.edits:
+            names |= names_of_new_grids(edit)
+        return names
 
     @property
     def touched(self) -> set[str]:
@@ -128,6 +126,12 @@ class DraftState:
     def renoded(self) -> set[str]:
         """Neighbours that gained or lost a vertex."""
         return {key for change in self.draft.changes for key in change.renoded}
+
+
+def names_of_new_grids(edit: Mapping[str, Any]) -> dict[str, str]:
+    """Tell what the grids are called that a completed edit makes; the key where one has no name."""
+    named = edit.get("names") or ({edit["key"]: edit.get("name")} if "key" in edit else {})
+    return {str(key): str(name or key) for key, name in named.items()}
 
 
 @dataclass

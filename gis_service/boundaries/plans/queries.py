@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ from gis_service.store.bulk import read_arrays
 from gis_service.store.engine import whole_county
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+FOOTPATHS: Final = ("path", "footway", "cycleway", "steps", "ferry")
+"""What bounds no block by itself, though a border may follow it."""
 
 
 @dataclass(frozen=True)
@@ -350,16 +352,18 @@ def _select_places(identity: sa.ColumnElement[int], point: sa.ColumnElement[Any]
     return sa.select(identity.label("id"), lon.label("lon"), lat.label("lat"))
 
 
-def read_streets(connection: sa.Connection) -> GeometryArray:
-    """Read the streets of the active network, by id."""
+def read_streets(connection: sa.Connection) -> tuple[GeometryArray, npt.NDArray[np.bool_]]:
+    """Read the streets of the active network, by id, and which of them are footpaths."""
     edge, network = t.road_edge.c, t.road_network.c
+    on_foot = edge.road_class.in_(FOOTPATHS)
     rows = read_arrays(
         connection,
-        sa.select(edge.edge_id, edge.geom)
+        sa.select(edge.edge_id, edge.geom, on_foot.label("on_foot"))
         .join(t.road_network, network.network_id == edge.network_id)
         .where(network.active),
     )
-    return np.asarray(rows["geom"][np.argsort(rows["edge_id"])], dtype=object)
+    order = np.argsort(rows["edge_id"])
+    return np.asarray(rows["geom"][order], dtype=object), rows["on_foot"][order].astype(bool)
 
 
 def read_banks(connection: sa.Connection) -> GeometryArray:
@@ -385,3 +389,16 @@ def read_grids_with_officer(connection: sa.Connection) -> frozenset[str]:
         )
     )
     return frozenset(str(row[0]) for row in rows)
+
+
+def read_past_names(
+    connection: sa.Connection, scheme_id: int, rank: int
+) -> dict[str, frozenset[str]]:
+    """Read what the grids of a level are and ever were called, by their parent's key."""
+    state = t.grid_state.c
+    rows = connection.execute(
+        sa.select(state.parent_grid_id, sa.func.array_agg(sa.distinct(state.name)))
+        .where(state.scheme_id == scheme_id, state.rank == rank)
+        .group_by(state.parent_grid_id)
+    )
+    return {str(parent): frozenset(names) for parent, names in rows}

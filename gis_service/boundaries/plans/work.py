@@ -5,10 +5,9 @@ the name of a new grid and the land of buildings handed over, so that they can b
 """
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import shapely
@@ -18,21 +17,19 @@ from gis_service.access import Actor
 from gis_service.boundaries.editing.balance import Load
 from gis_service.boundaries.editing.checks import Finding, build_levels, check, check_levels
 from gis_service.boundaries.editing.edits import EditResult
-from gis_service.boundaries.editing.handing_over import find_region
 from gis_service.boundaries.linework.tessellation import is_other_land
 from gis_service.boundaries.plans import life as plan_life
 from gis_service.boundaries.plans import queries as plan_queries
 from gis_service.boundaries.plans import writing
-from gis_service.boundaries.plans.drafts import DraftCache, DraftState
+from gis_service.boundaries.plans.completing import MOST_BUILDINGS, complete_edit
+from gis_service.boundaries.plans.drafts import DraftCache, DraftState, names_of_new_grids
 from gis_service.boundaries.plans.life import OPEN
 from gis_service.boundaries.plans.queries import Plan, StoredEdit
 from gis_service.boundaries.publication.queries import find_newest_version, read_grids, read_names
-from gis_service.errors import GisError, InputError, Place
+from gis_service.errors import GisError
 from gis_service.grids.versions import Version
 from gis_service.messages import Language, text
 
-MOST_BUILDINGS: Final = 5000
-_NUMBERED: Final = re.compile(r"^(.*?)(\d+)(\D*)$")
 Box = tuple[float, float, float, float]
 
 
@@ -68,7 +65,8 @@ def read_plan(
     names: dict[str, str] = {}
     if done or conflicts:
         names = read_names(connection, plan.scheme_id, plan.base.effective_day)
-        names |= _names_of_new_grids(row["edit"] for row in done)
+        for row in done:
+            names |= names_of_new_grids(row["edit"])
     return {
         "plan_id": plan.plan_id,
         "scheme": plan.scheme,
@@ -94,10 +92,6 @@ def read_plan(
     }  # fmt: skip
 
 
-def _names_of_new_grids(edits: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    return {str(e["key"]): str(e.get("name") or e["key"]) for e in edits if "key" in e}
-
-
 def summarize_edit(edit: Mapping[str, Any], names: Mapping[str, str], language: Language) -> str:
     """Say an edit in a few words."""
 
@@ -116,7 +110,8 @@ def summarize_edit(edit: Mapping[str, Any], names: Mapping[str, str], language: 
         right=name_of(edit.get("right", "")),
         to=name_of(edit.get("to", "")),
         new=name_of(edit.get("key", "")),
-        n=len(edit.get("buildings", ())),
+        n=len(edit.get("buildings") or edit.get("grids", ())),
+        made=len(edit.get("names", ())),
     )
 
 
@@ -330,75 +325,6 @@ def undo_or_redo(
         change = state.undo() if direction == "undo" else state.apply(stored)
         rev = plan_life.mark_edit(connection, actor, plan, stored, direction)
         return describe_change(state, change, state.before, rev, stored.edit, language)
-
-
-def complete_edit(state: DraftState, edit: Mapping[str, Any]) -> dict[str, Any]:
-    """Write into an edit what is needed to do it again just so."""
-    completed = dict(edit)
-    kind = completed.get("kind")
-    if kind in ("split", "draw"):
-        completed["key"] = _free_key(state)
-        completed["name"] = str(completed.get("name") or "").strip()[:100] or _new_name(
-            state, completed
-        )
-    if kind == "hand_over_buildings":
-        completed["region"] = as_geojson(_land_of_buildings(state, completed))
-    return completed
-
-
-def _free_key(state: DraftState) -> str:
-    """Give new grids a number; one that was undone may come again, since its edit is gone."""
-    used = {str(edit["key"]) for edit in state.edits if "key" in edit}
-    number = 1
-    while f"new-{number}" in used:
-        number += 1
-    return f"new-{number}"
-
-
-def _new_name(state: DraftState, edit: Mapping[str, Any]) -> str:
-    """Count on from the names of the village's grids."""
-    source = str(edit.get("grid", ""))
-    names = state.names
-    match = _NUMBERED.match(names.get(source, ""))
-    if match is None:
-        return f"{names.get(source, '')}新{_free_key(state)[4:]}"
-    prefix, _, suffix = match.groups()
-    parent = state.draft.parents.get(source)
-    siblings = [names.get(key, "") for key, above in state.draft.parents.items() if above == parent]
-    matches = [_NUMBERED.match(name) for name in siblings]
-    numbers = [int(m[2]) for m in matches if m and m[1] == prefix and m[3] == suffix]
-    return f"{prefix}{max(numbers, default=0) + 1}{suffix}"
-
-
-def _land_of_buildings(state: DraftState, edit: Mapping[str, Any]) -> Any:
-    base, target = state.base, str(edit.get("to"))
-    building_ids = np.unique(
-        np.array([int(building_id) for building_id in edit.get("buildings", ())], dtype=np.int64)
-    )
-    position = np.searchsorted(base.building_ids, building_ids).clip(
-        max=max(len(base.building_ids) - 1, 0)
-    )
-    chosen = (
-        position[base.building_ids[position] == building_ids]
-        if len(base.building_ids)
-        else position
-    )
-    if not len(chosen) or len(building_ids) > MOST_BUILDINGS:
-        raise InputError("boundaries.no_buildings", place=Place(field="buildings"))
-    if target not in state.draft.faces([target]):
-        raise InputError("boundaries.no_such_grid", place=Place(field="to"), grid=target)
-    places = shapely.point_on_surface(base.footprints[chosen])
-    losing = {
-        key
-        for place in places
-        for key, face in state.draft.faces(state.draft.within(*place.bounds)).items()
-        if shapely.intersects(face, place)
-    }
-    around = {target, *losing, *(near for key in losing for near in state.draft.neighbours(key))}
-    faces = state.draft.faces(sorted(around))
-    box = shapely.box(*shapely.total_bounds(np.array(list(faces.values()), dtype=object)))
-    near = np.unique(np.concatenate([base.footprints.query(np.array([box]))[1], chosen]))
-    return find_region(np.isin(near, chosen), base.footprints[near], faces, target)
 
 
 # --- telling -----------------------------------------------------------------------------------

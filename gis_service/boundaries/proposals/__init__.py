@@ -1,5 +1,6 @@
 """Answers to "draw these grids anew": atoms of land shared out to districts. Pure.
 
+- ``blocks``: land in atoms, cut along streets; ``between_buildings``: where nothing else parts it
 - ``graph``: atoms with their households, and what a border between two costs
 - ``search``: from scratch, or on from today's answer
 - ``annealing``, ``moves``, ``trees``: its loops, compiled
