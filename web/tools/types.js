@@ -8,14 +8,7 @@
 import path from "node:path";
 import ts from "typescript";
 
-const UNTYPED = [
-  "coverage.js",
-  "coverage_what_if.js",
-  "entry.js",
-  "imports.js",
-  "main.js",
-  "panel.js",
-];
+const UNTYPED = ["coverage.js", "coverage_what_if.js", "entry.js", "imports.js", "main.js", "panel.js"];
 
 // Faults that say no more than that a type is not stated.
 const UNKNOWN = [2322, 2339, 2345, 2362, 2363, 2551, 2554, 2556];
