@@ -208,19 +208,6 @@ def test_a_grid_without_officer_is_told(draft: Draft, context: Context) -> None:
     assert [finding.keys for finding in check(draft, judged, ["22", "23"])] == [("23",)]
 
 
-def test_codes_stand_for_one_grid_and_never_come_back(draft: Draft, context: Context) -> None:
-    judged = replace(
-        context, codes={"22": "7", "23": "7", "21": "5"}, retired_codes={"5": "gone", "7": "22"}
-    )
-    findings = check(draft, judged, ["21", "22"])
-    assert [(finding.rule, finding.keys) for finding in findings] == [
-        ("code_twice", ("22", "23")), ("code_retired", ("21",)),
-    ]  # fmt: skip
-    land = draft.faces(["21", "22", "23"])
-    assert shapely.equals(findings[0].place, shapely.union(land["22"], land["23"]))
-    assert shapely.equals(findings[1].place, land["21"])
-
-
 def full(draft: Draft, context: Context) -> Context:
     """All that a grid is judged by, and nothing wrong with it."""
     middles = [(column + 0.5, row + 0.5) for column in range(5) for row in range(5)]
@@ -232,8 +219,6 @@ def full(draft: Draft, context: Context) -> Context:
         footprints=PackedShapes(np.array(houses)),
         streets=PackedShapes(np.array(borders, dtype=object)),
         officers=frozenset(draft.keys),
-        codes={key: key for key in draft.keys},
-        retired_codes={"99": "gone"},
     )
 
 

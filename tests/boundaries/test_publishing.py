@@ -27,7 +27,7 @@ from gis_service.boundaries.publication.grid_table import publish_table
 from gis_service.boundaries.publication.publishing import Published
 from gis_service.boundaries.publication.publishing import publish as publish_redraw
 from gis_service.boundaries.publication.queries import find_newest_version, lock_scheme
-from gis_service.errors import ConflictError
+from gis_service.errors import ConflictError, InputError
 from gis_service.grids.assignment import assign_new
 from gis_service.grids.versions import today
 from gis_service.store import Store
@@ -195,6 +195,26 @@ def test_a_table_that_ends_a_grid_closes_its_posts_until_it_is_taken_back(
     back = history.withdraw_version(connection, SYSTEM, published.version.version_id, later, "弄错")
     assert back.reopened_duties == 2
     assert in_force(connection, later) == before
+
+
+def test_a_code_stands_for_one_grid_for_ever(
+    connection: sa.Connection, grid_ids: dict[str, int], day: date
+) -> None:
+    code = t.grid_code.c
+    merged = connection.scalar(sa.select(code.code).where(code.grid_id == grid_ids["g12"]))
+    publish(connection, [merge(grid_ids, "g11", "g12")], day)
+    tessellation, drafts = nine()
+    for taken in (
+        merged,
+        connection.scalar(sa.select(code.code).where(code.grid_id == grid_ids["g20"])),
+    ):
+        drafts.loc[drafts["key"] == "g00", "code"] = taken
+        with pytest.raises(InputError) as error:
+            publish_table(
+                connection, SYSTEM, "base", tessellation, drafts, day + timedelta(days=1), "表",
+                known=grid_ids,
+            )  # fmt: skip
+        assert error.value.key == "boundaries.code_taken"
 
 
 def test_posts_go_back_to_who_is_still_there_and_for_as_long_as_was_meant(

@@ -146,10 +146,6 @@ class Context:
     streets: PackedShapes | None = None
     # Grids with an officer of post A; None where nobody looks.
     officers: frozenset[str] | None = None
-    # Code of each grid that has one, draft keys.
-    codes: Mapping[str, str] = field(default_factory=dict)
-    # Codes that belonged to a grid, with that grid's key.
-    retired_codes: Mapping[str, str] = field(default_factory=dict)
     # Above the parents: from each village its town, and so on.
     upper: Sequence[Mapping[str, str]] = ()
     # Severities and limits.
@@ -515,27 +511,6 @@ def _no_officer(looked: CheckScope) -> Iterable[Broken]:
                 yield (key,), looked.faces[key], {}
 
 
-def _code_twice(looked: CheckScope) -> Iterable[Broken]:
-    holders: dict[str, list[str]] = {}
-    for key, code in looked.context.codes.items():
-        holders.setdefault(code, []).append(key)
-    drafted = set(looked.draft.keys)
-    in_question = set(looked.keys)
-    for code, keys in sorted(holders.items()):
-        present = [key for key in keys if key in drafted]
-        if len(present) > 1 and in_question.intersection(present):
-            faces = looked.draft.faces(present)
-            parts = np.concatenate([shapely.get_parts(faces[key]) for key in present])
-            yield tuple(present), shapely.multipolygons(parts), {"code": code}
-
-
-def _code_retired(looked: CheckScope) -> Iterable[Broken]:
-    for key in looked.keys:
-        code = looked.context.codes.get(key)
-        if code is not None and looked.context.retired_codes.get(code, key) != key:
-            yield (key,), looked.faces[key], {"code": code}
-
-
 RULES: Final[dict[str, Rule]] = {
     "gap": _from_cover("gap"),
     "overlap": _from_cover("overlap"),
@@ -551,7 +526,5 @@ RULES: Final[dict[str, Rule]] = {
     "thin": _thin,
     "not_along_streets": _not_along_streets,
     "no_officer": _no_officer,
-    "code_twice": _code_twice,
-    "code_retired": _code_retired,
 }
 """What is looked at; a rule of a county's own is one more entry, with its sentence and severity."""

@@ -334,6 +334,5 @@ def _make_context(base: Base, loads: Loads) -> Context:
         footprints=base.footprints,
         streets=base.lines,
         officers=base.officers,
-        codes={key: base.grids[key].code for key in base.tessellation.keys},
         upper=base.upper,
     )
