@@ -10,7 +10,8 @@ from fastapi.responses import HTMLResponse
 from gis_service.api.dependencies import LanguageDep
 from gis_service.certificates import Certificate, fingerprint
 from gis_service.errors import NotFoundError
-from gis_service.maps.page.grid_map import content_policy, render_trust
+from gis_service.maps.page.grid_map import content_policy
+from gis_service.maps.page.plain_page import render_trust
 
 CERTIFICATE_TYPE = "application/x-x509-ca-cert"
 

@@ -39,7 +39,7 @@ from gis_service.maps.page.vendor import (
     vendor_address,
     with_imports,
 )
-from gis_service.messages import LANGUAGES, WEB_DIR, Language, all_texts, text
+from gis_service.messages import LANGUAGES, WEB_DIR, Language, all_texts
 
 TEXT_ROOMS: Final = ("page.", "accounts.", "roles.", "entry.", "imports.", "plan.", "cover.")
 LATE_SCRIPTS: Final = (
@@ -260,31 +260,6 @@ def render_page(context: PageContext) -> str:
         HTML; the same for the same context.
     """
     return str(build_map(context).get_root().render())
-
-
-def render_trust(language: Language, fingerprint: str | None) -> str:
-    """
-    Make the page that tells how a phone trusts the private authority.
-
-    Parameters
-    ----------
-    language
-        The reader's.
-    fingerprint
-        Of the authority's certificate; None where there is no private authority.
-
-    Returns
-    -------
-    str
-        The HTML document.
-    """
-    return templates.get_template("trust.html").render(
-        language=language,
-        say=lambda name: text(f"tls.{name}", language),
-        style=static_address("css", "page.css"),
-        fingerprint=fingerprint,
-        systems=("android", "ios", "harmony", "windows", "firefox"),
-    )
 
 
 def content_policy(document: str) -> str:
