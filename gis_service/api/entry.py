@@ -98,10 +98,38 @@ class RevealReason(RequestBody):
     reason: str
 
 
+class FormFieldAnswer(BaseModel):
+    """A field of a form: its control, what it may hold, what it begins with."""
+
+    name: str
+    title: str
+    type: str
+    refers: bool
+    required: bool
+    least: float | None
+    most: float | None
+    choices: list[str]
+    fixed: bool
+    personal: bool
+    masked: bool
+    default: Any
+
+
+class FormAnswer(BaseModel):
+    """The form of a kind of record."""
+
+    kind: str
+    name: str
+    title: str
+    placed: bool
+    removable: bool
+    fields: list[FormFieldAnswer]
+
+
 class Kinds(BaseModel):
     """What the actor may enter, with the fields of each form."""
 
-    kinds: list[dict[str, Any]]
+    kinds: list[FormAnswer]
     reasons: list[str]
 
 
@@ -145,7 +173,8 @@ def _read_version(header: str) -> str:
 @router.get("", responses=examples.ok({"kinds": [], "reasons": list(REASONS)}))
 def list_kinds(actor: ActorDep, language: LanguageDep) -> Kinds:
     """List the kinds of record that the actor may enter, with their fields."""
-    kinds = [fields.describe_form(kind, language) for kind in reading.list_kinds_for(actor)]
+    forms = [fields.describe_form(kind, language) for kind in reading.list_kinds_for(actor)]
+    kinds = [FormAnswer.model_validate(form) for form in forms]
     return Kinds(kinds=kinds, reasons=list(REASONS))
 
 

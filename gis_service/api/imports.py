@@ -51,6 +51,14 @@ _UPLOAD: Final = {"token": "9f1c6b0de2a84f7c8f1d2a3b4c5d6e7f", "name": "房屋.c
 Text = Annotated[str, Field(max_length=200)]
 
 
+class ImportFieldAnswer(BaseModel):
+    """A column that a file may have."""
+
+    name: str
+    title: str
+    needed: bool
+
+
 class ImportKindAnswer(BaseModel):
     """A kind of file: its fields, whether it needs places, and the options of its own."""
 
@@ -59,7 +67,7 @@ class ImportKindAnswer(BaseModel):
     about: str
     geometry: str
     has_key: bool
-    fields: list[dict[str, Any]]
+    fields: list[ImportFieldAnswer]
     extra: dict[str, str]
     suffixes: list[str]
 
@@ -137,8 +145,11 @@ def _describe_import_kind(kind: ImportKind, language: Language) -> ImportKindAns
         geometry=kind.geometry,
         has_key=kind.default_key is not None,
         fields=[
-            {"name": field.name, "title": find_column_name(field.name, field.names, language)}
-            | {"needed": field.needed}
+            ImportFieldAnswer(
+                name=field.name,
+                title=find_column_name(field.name, field.names, language),
+                needed=field.needed,
+            )
             for field in kind.fields
         ],
         extra={name: text(key, language) for name, key in kind.extra.items()},

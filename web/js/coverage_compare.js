@@ -2,22 +2,23 @@
 
 import { get, isStale } from "./api.js";
 import { mapFigures } from "./coverage_figures.js";
-import { beforeAfter, changeTable, gainedLost, more, shareRow, toneOf } from "./coverage_parts.js";
+import { beforeAfter, changeTable, gainedLost, more, panelTitle, shareRow, toneOf } from "./coverage_parts.js";
 import { c, dotted, semicolons, signed } from "./coverage_texts.js";
 import { h } from "./dom.js";
 import { heading, row, tag, trouble } from "./parts.js";
 import { show, state } from "./state.js";
 import { moment, number, percent } from "./texts.js";
 
+/** @import { CoverageMode } from "./coverage.js" */
 /** @import { Shape } from "../types/answers.js" */
-/** @typedef {any} Run as the list of runs has it */
+/** @typedef {Shape<"RunListed">} Run */
 /** @typedef {Shape<"GridFiguresAnswer">[]} Rows */
 
 const OF = ["households", "people", "care_households", "buildings", "premises", "hazards"];
 
 export class Comparison {
   /**
-   * @param {any} mode
+   * @param {CoverageMode} mode
    */
   constructor(mode) {
     this.mode = mode;
@@ -65,17 +66,18 @@ export class Comparison {
    */
   async render(signal) {
     const { mode } = this;
-    const runs = /** @type {Run[]} */ (mode.runs);
-    const top = [
-      [h("p", { class: "eyebrow" }, c("part_compare")), h("h2", {}, mode.title)],
-      mode.head(false),
-      mode.tabs(),
-    ];
-    if (runs.length < 2) {
-      this.end();
+    const { runs } = mode;
+    const fill = (/** @type {any[]} */ ...children) =>
       mode.panel.fill(
         "coverage",
-        ...top,
+        panelTitle(c("part_compare"), mode.title),
+        mode.head(false),
+        mode.tabs(),
+        ...children,
+      );
+    if (runs.length < 2) {
+      this.end();
+      fill(
         h(
           "div",
           { class: "first-step" },
@@ -108,7 +110,7 @@ export class Comparison {
         c("swap"),
       ),
     );
-    const rank = mode.grids.levels.at(-1).rank;
+    const rank = mode.grids.baseRank;
     const rows = (/** @type {Run} */ run) =>
       mode.keep("rows", `/api/coverage/runs/${run.run_id}/figures`, { rank, kind: mode.kind ?? "" });
     const [compared, ofA, ofB, shapes] = await Promise.all([
@@ -123,9 +125,7 @@ export class Comparison {
     this.shown = { a, b, ofA, ofB, shapes };
     this.isOn = true;
     this.repaint();
-    mode.panel.fill(
-      "coverage",
-      ...top,
+    fill(
       chosen,
       h("p", { class: "quiet" }, c("swipe_how")),
       typeof compared === "string" ? trouble(compared) : this.table(compared),

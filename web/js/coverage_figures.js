@@ -71,6 +71,7 @@ const COLUMN = { share: "share", median: "median_minutes", worst: "worst_minutes
  *
  * @param {Row[]} rows as GET …/figures answers
  * @param {{fill: string, name: string, limit: number, status: string, day: string, of: string}} about
+ * @returns {Figures}
  */
 export function mapFigures(rows, { fill, name, limit, status, day, of }) {
   const isShare = fill === "share";
@@ -105,7 +106,7 @@ export function mapFigures(rows, { fill, name, limit, status, day, of }) {
  * Rows with those of a what-if in the places of the old ones.
  *
  * @param {Row[]} rows
- * @param {{grid_id: number, after: Partial<Row>}[]} changed
+ * @param {Record<string, any>[]} changed the grids of a what-if's answer
  */
 export function withAfter(rows, changed) {
   const after = new Map(changed.map((grid) => [grid.grid_id, grid.after]));

@@ -9,6 +9,9 @@ import { coverageBar, heading, line, row, tag } from "./parts.js";
 import { show } from "./state.js";
 import { number, percent } from "./texts.js";
 
+/** @import { CoverageMode, Run } from "./coverage.js" */
+/** @import { Shape } from "../types/answers.js" */
+
 const MOST_HOMES = 100;
 
 const back = () =>
@@ -21,15 +24,15 @@ const back = () =>
 /**
  * Households of a grid that are not reached; nothing for who may not see them.
  *
- * @param {any} mode
+ * @param {Run} run
  * @param {string} id
  * @param {AbortSignal} signal
  */
-async function leftOut(mode, id, signal) {
+async function leftOut(run, id, signal) {
   try {
-    return await get(`/api/coverage/runs/${mode.run.run_id}/unreached`, { grid_id: id, limit: MOST_HOMES }, signal);
+    return await get(`/api/coverage/runs/${run.run_id}/unreached`, { grid_id: id, limit: MOST_HOMES }, signal);
   } catch (error) {
-    if (error.status === 403) return { items: [], total: 0 };
+    if (error.status === 403) return { items: /** @type {Shape<"Unreached">[]} */ ([]), total: 0 };
     throw error;
   }
 }
@@ -37,14 +40,15 @@ async function leftOut(mode, id, signal) {
 /**
  * The sheet of a grid in the run.
  *
- * @param {any} mode
+ * @param {CoverageMode} mode
+ * @param {Run} run
  * @param {string} id
  * @param {AbortSignal} signal
  */
-export async function showGrid(mode, id, signal) {
+export async function showGrid(mode, run, id, signal) {
   const [grid, homes] = await Promise.all([
-    get(`/api/coverage/runs/${mode.run.run_id}/grids/${id}`, {}, signal),
-    leftOut(mode, id, signal),
+    get(`/api/coverage/runs/${run.run_id}/grids/${id}`, {}, signal),
+    leftOut(run, id, signal),
   ]);
   signal.throwIfAborted();
   const kinds = Object.entries(grid.kinds);
@@ -108,17 +112,14 @@ export async function showGrid(mode, id, signal) {
 /**
  * One household: by which station it is reached, and how soon.
  *
- * @param {any} mode
+ * @param {CoverageMode} mode
+ * @param {Run} run
  * @param {string} id
  * @param {AbortSignal} signal
  */
-export async function showHome(mode, id, signal) {
-  const home = await get(`/api/coverage/runs/${mode.run.run_id}/households/${id}`, {}, signal);
+export async function showHome(mode, run, id, signal) {
+  const home = await get(`/api/coverage/runs/${run.run_id}/households/${id}`, {}, signal);
   signal.throwIfAborted();
-  /** @param {Record<string, any>} one */
-  const stationOf = (one) =>
-    mode.stations.find((/** @type {any} */ { facility_id }) => facility_id === one.facility_id);
-  const kinds = Object.entries(home.kinds);
   mode.panel.fill(
     "cover-grid",
     [h("p", { class: "eyebrow" }, dotted([mode.title, home.grid_name])), h("h2", {}, home.address)],
@@ -133,12 +134,12 @@ export async function showHome(mode, id, signal) {
     h(
       "ul",
       { class: "rows" },
-      kinds.map(([kind, one]) => {
-        const station = stationOf(one);
-        return row(() => mode.flyTo(station), station?.name ?? "–", {
+      Object.entries(home.kinds).map(([kind, reached]) => {
+        const station = mode.stations.find(({ id: station_id }) => station_id === reached.facility_id);
+        return row(() => station && mode.flyTo(station), station?.name ?? "–", {
           sign: kind,
           note: kindName(kind),
-          figure: minutes(one.minutes),
+          figure: minutes(reached.minutes),
           disabled: !station,
         });
       }),

@@ -15,8 +15,27 @@ const REACHED_ZOOM = 16;
 const STEP = 0.02; // of the map's width, for a press of an arrow
 
 /** @typedef {{lon: number, lat: number}} Place */
-/** @typedef {any} Station */
-/** @typedef {any} Spot */
+/** @import { Shape } from "../types/answers.js" */
+/** @import { Figures, Position } from "../types/page.js" */
+/** @typedef {Shape<"BlindSpot">} Spot */
+/** @typedef {Shape<"SiteAnswer">} Site */
+/**
+ * @typedef {object} Station a facility, or one that a change would add
+ * @property {number | string} id
+ * @property {number} [facility_id]
+ * @property {number} [index] of the change that adds it
+ * @property {string} kind
+ * @property {string} name
+ * @property {number} lon
+ * @property {number} lat
+ */
+/**
+ * @typedef {{kind: "move_station", facility_id: number} & Place
+ *   | {kind: "add_station", facility_kind: string, name?: string} & Place
+ *   | {kind: "remove_station", facility_id: number}
+ *   | {kind: "close_road"} & Place
+ *   | {kind: "add_road", line: Position[], road_class: string}} Change of a what-if, as the server takes it
+ */
 
 /**
  * @param {number[][]} line
@@ -215,7 +234,7 @@ export class CoverageMap {
       );
       const interactive = zoom < REACHED_ZOOM && !(spot.bbox && size(spot.bbox) > REACHED_PX);
       const shape = spot.geometry
-        ? L.geoJSON(spot.geometry, {
+        ? L.geoJSON(/** @type {GeoJSON.Geometry} */ (spot.geometry), {
             interactive,
             pane: "cover-lines",
             renderer: this.lineSvg,
@@ -303,7 +322,7 @@ export class CoverageMap {
   /**
    * What a what-if changes: ways of moved stations, crosses on closed roads, new roads.
    *
-   * @param {any[]} changes
+   * @param {Change[]} changes
    * @param {Station[]} stations
    */
   showChanges(changes, stations) {
@@ -329,7 +348,7 @@ export class CoverageMap {
             interactive: false,
             keyboard: false,
           }).addTo(this.work);
-      } else if (change.kind === "close_road" && change.lon !== undefined) {
+      } else if (change.kind === "close_road") {
         L.marker([change.lat, change.lon], {
           icon: sign("×", "closed"),
           pane: "cover-work",
@@ -393,8 +412,8 @@ export class CoverageMap {
   /**
    * Numbered answers to "where next?".
    *
-   * @param {any[]} sites
-   * @param {(site: any, i: number) => void} onPick
+   * @param {Site[]} sites
+   * @param {(site: Site) => void} onPick
    */
   showSites(sites, onPick) {
     this.signs.clearLayers();
@@ -407,7 +426,7 @@ export class CoverageMap {
       })
         .on("click", (event) => {
           L.DomEvent.stopPropagation(event);
-          onPick(site, i);
+          onPick(site);
         })
         .addTo(this.signs),
     );

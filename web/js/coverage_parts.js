@@ -3,7 +3,8 @@
 import { c, dotted, minutes, points, signed } from "./coverage_texts.js";
 import { h } from "./dom.js";
 import { kindName } from "./figures.js";
-import { coverageBar, row, tag } from "./parts.js";
+import { offered } from "./offers.js";
+import { coverageBar, heading, row, tag } from "./parts.js";
 import { symbol } from "./symbols.js";
 import { number, percent, t } from "./texts.js";
 
@@ -14,7 +15,20 @@ import { number, percent, t } from "./texts.js";
 /** @typedef {Shape<"BlindSpot">} Spot */
 
 const FIRST = 6;
+const MOST_TOWNS = 8;
+const OTHERS_CHANGED = ["people", "care_households", "premises"];
 export const MOST_SPOTS = 300;
+
+/** Whether this actor may start runs and ask "what if". */
+export const mayMeasure = () => offered("measure");
+
+/**
+ * The head of a panel of the mode.
+ *
+ * @param {string} above in small
+ * @param {string} title
+ */
+export const panelTitle = (above, title) => [h("p", { class: "eyebrow" }, above), h("h2", {}, title)];
 
 /**
  * The county's share in large, of how many, against the target.
@@ -298,3 +312,70 @@ export const gainedLost = (gained, lost) =>
     h("span", { class: "down" }, c("lost", { n: number(lost) })),
     h("b", {}, c("net", { n: signed(gained - lost) })),
   );
+
+/**
+ * The table of what changes leave of the county's figures.
+ *
+ * @param {Shape<"WhatIfAnswer">} answer
+ */
+function countyChanges({ before, after }) {
+  const others = OTHERS_CHANGED.filter((of) => after.others?.[of]);
+  const counted = [
+    { name: c("of_households"), a: before.covered, b: after.covered },
+    ...others.map((of) => ({ name: c(`of_${of}`), a: before.others[of].covered, b: after.others[of].covered })),
+  ];
+  const slower = (after.median_minutes ?? 0) - (before.median_minutes ?? 0);
+  return changeTable(
+    [c("col_counted"), c("col_before"), c("col_after"), c("col_change")],
+    [
+      ...counted.map(({ name, a, b }) => beforeAfter(name, number(a), number(b), signed(b - a), toneOf(b - a))),
+      beforeAfter(
+        c("minutes_median"),
+        minutes(before.median_minutes),
+        minutes(after.median_minutes),
+        signed(slower, 1),
+        toneOf(-slower),
+      ),
+    ],
+  );
+}
+
+/**
+ * What changes would bring: the county's share in large, who gains and loses, the towns that change most.
+ *
+ * @param {Shape<"WhatIfAnswer">} answer
+ */
+export function changedFigures(answer) {
+  const { before, after } = answer;
+  const gain = (/** @type {Shares} */ town) => town.after.covered - town.before.covered;
+  const towns = answer.towns
+    .filter((town) => gain(town) || town.before.n !== town.after.n)
+    .sort((a, b) => Math.abs(gain(b)) - Math.abs(gain(a)));
+  return [
+    h(
+      "p",
+      { class: "big" },
+      h("b", { id: "what-if-share" }, percent(after.share)),
+      h(
+        "span",
+        {},
+        c("was", { share: percent(before.share) }),
+        h("em", { class: toneOf((after.share ?? 0) - (before.share ?? 0)) }, points(before.share, after.share)),
+      ),
+    ),
+    gainedLost(answer.gained, answer.lost),
+    countyChanges(answer),
+    towns.length > 0 && [
+      heading(c("towns_changed")),
+      changeTable(
+        [c("col_town"), c("col_before"), c("col_after"), c("col_change")],
+        towns.slice(0, MOST_TOWNS).map((town) => shareRow(town.name, town.before, town.after)),
+      ),
+    ],
+    h(
+      "p",
+      { class: "quiet" },
+      c("answered_in", { seconds: number(answer.seconds, 2), grids: number(answer.grids.length) }),
+    ),
+  ];
+}

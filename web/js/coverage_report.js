@@ -9,6 +9,8 @@ import { heading, tag } from "./parts.js";
 import { show } from "./state.js";
 import { config, moment, nameOf, number, percent } from "./texts.js";
 
+/** @import { CoverageMode, Run } from "./coverage.js" */
+
 const FORMS = ["pdf", "xlsx", "html", "gpkg"];
 const chosen = { form: "pdf", language: config.language };
 
@@ -45,11 +47,12 @@ function hand(job, takesIt) {
 /**
  * Pictures of the printed pages, in their place; a page is seen large on a click.
  *
- * @param {any} mode
+ * @param {CoverageMode} mode
+ * @param {Run} run
  * @param {HTMLElement} slot
  * @param {AbortSignal} signal
  */
-async function showPages(mode, slot, signal) {
+async function showPages(mode, run, slot, signal) {
   const closing = (/** @type {KeyboardEvent} */ event) => {
     if (event.key !== "Escape") return;
     event.stopPropagation(); // it closes the picture, not the mode
@@ -66,8 +69,8 @@ async function showPages(mode, slot, signal) {
   try {
     const asked = {
       standard: mode.standard.code,
-      scenario: mode.run.scenario,
-      run_id: mode.run.run_id,
+      scenario: run.scenario,
+      run_id: run.run_id,
       language: chosen.language,
     };
     const { pages, pictures } = await get("/api/reports/coverage/pages", asked, signal);
@@ -110,7 +113,7 @@ async function showPages(mode, slot, signal) {
 /**
  * The report as it will be printed, and the choice of its form.
  *
- * @param {any} mode
+ * @param {CoverageMode} mode
  * @param {AbortSignal} signal
  */
 export async function showReport(mode, signal) {
@@ -168,7 +171,7 @@ export async function showReport(mode, signal) {
   const askPages = () => {
     pagesAsked.abort();
     pagesAsked = new AbortController();
-    showPages(mode, pages, pagesAsked.signal);
+    showPages(mode, run, pages, pagesAsked.signal);
   };
   const pickLanguage = (/** @type {string} */ language) => {
     chosen.language = language;

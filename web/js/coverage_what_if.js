@@ -1,50 +1,68 @@
 // What if: stations dragged, added, taken away, roads closed and drawn; the figures follow.
 
-import { get, isStale, send } from "./api.js";
-import { beforeAfter, changeTable, gainedLost, shareRow, toneOf } from "./coverage_parts.js";
-import { c, dotted, minutes, points, semicolons, signed } from "./coverage_texts.js";
-import { Work } from "./coverage_work.js";
-import { at, h, isNarrow, keepingFocus, settled } from "./dom.js";
+import { isStale, send } from "./api.js";
+import { byHand } from "./coverage_by_hand.js";
+import { changeList } from "./coverage_change_list.js";
+import { changedFigures, panelTitle } from "./coverage_parts.js";
+import { firstStep, missing, runLine } from "./coverage_overview.js";
+import { Sites } from "./coverage_sites.js";
+import { c, dotted, signed } from "./coverage_texts.js";
+import { at, h, isNarrow, keepingFocus, parts, settled } from "./dom.js";
 import { kindName } from "./figures.js";
 import { commandOf } from "./keys.js";
-import { heading, tag } from "./parts.js";
 import { show, state } from "./state.js";
-import { coordinates, nameOf, number, percent, placeIn } from "./texts.js";
+import { coordinates, percent } from "./texts.js";
+
+/** @import { CoverageMode } from "./coverage.js" */
+/** @import { Change, Place, Station } from "./coverage_map.js" */
+/** @import { Shape } from "../types/answers.js" */
+/** @import { Position } from "../types/page.js" */
 
 const TOOLS = ["drag", "add", "remove", "close", "road"];
+const AIMING = ["add", "close", "road"];
 const ROAD_CLASSES = ["primary", "secondary", "tertiary", "unclassified", "residential", "track", "path"];
-const PROBLEMS = ["max_cover", "p_median", "p_centre", "set_cover"];
-const CANDIDATES = ["road_nodes", "facilities"];
 const MOST_CHANGES = 50;
-const MOST_SITES = 10;
 
 export class WhatIf {
+  /** @param {CoverageMode} mode */
   constructor(mode) {
     this.mode = mode;
+    this.isOn = false;
     this.tool = "drag";
+    /** @type {Position[]} the road that is being drawn */
     this.line = [];
+    /** @type {Shape<"WhatIfAnswer"> | null} */
     this.answer = null;
+    this.problem = "";
     this.kind = "";
     this.roadClass = "tertiary";
-    this.sites = null;
-    this.work = new Work("coverage_sites", "sites", () => this.drawSites());
-    this.askSoon = settled(120, (changes) => this.ask(changes));
+    this.question = "";
+    /** @type {AbortController | null} */
+    this.abort = null;
+    this.sites = new Sites(this);
+    this.askSoon = settled(120, (/** @type {Change[]} */ changes) => this.ask(changes));
   }
 
-  /** The changes, as the URL holds them: a link shows another person the same, back takes one away. */
+  /**
+   * The changes, as the URL holds them: a link shows another person the same, back takes one away.
+   *
+   * @returns {Change[]}
+   */
   get changes() {
     try {
-      const found = JSON.parse(state.changes || "[]");
-      return Array.isArray(found) ? found : [];
+      const changes = JSON.parse(state.changes || "[]");
+      return Array.isArray(changes) ? changes : [];
     } catch {
       return [];
     }
   }
 
+  /** @param {Change[]} changes */
   set(changes) {
-    show({ changes: changes.length ? JSON.stringify(changes) : "" });
+    show({ changes: changes.length ? JSON.stringify(changes.slice(0, MOST_CHANGES)) : "" });
   }
 
+  /** @param {Change} change */
   add(change) {
     if (this.changes.length >= MOST_CHANGES) this.say(c("too_many_changes", { n: MOST_CHANGES }));
     else this.set([...this.changes, change]);
@@ -56,16 +74,17 @@ export class WhatIf {
 
   // --- coming and going ---------------------------------------------------------------------------------
 
+  /** @param {AbortSignal} signal */
   async render(signal) {
     const { mode } = this;
     if (!mode.run || mode.run.summary.status === "no_roads") {
       mode.panel.fill(
         "coverage",
-        [h("p", { class: "eyebrow" }, c("mode")), h("h2", {}, mode.title)],
+        panelTitle(c("mode"), mode.title),
         mode.head(),
         mode.tabs(),
-        h("div", { id: "cover-run" }, mode.runLine()),
-        mode.run ? mode.missing("no_roads") : mode.firstStep(),
+        h("div", { id: "cover-run" }, runLine(mode)),
+        mode.run ? missing(mode, "no_roads") : firstStep(mode),
       );
       return;
     }
@@ -73,29 +92,27 @@ export class WhatIf {
     if (!mode.standard.kinds.includes(this.kind)) this.kind = mode.standard.kinds[0];
     const question = `${mode.standard.code} ${mode.scenario.code}`;
     const isNew = this.question !== question;
-    if (isNew) this.answer = this.sites = null;
+    if (isNew) {
+      this.answer = null;
+      this.sites.forget();
+    }
     this.question = question;
     mode.panel.fill(
       "coverage",
-      [h("p", { class: "eyebrow" }, c("part_what-if")), h("h2", {}, mode.title)],
+      panelTitle(c("part_what-if"), mode.title),
       mode.head(),
       mode.tabs(),
       h("div", { id: "what-if-tools" }),
       h("p", { id: "what-if-said", class: "quiet", role: "status" }),
       h("div", { id: "what-if-figures", "aria-live": "polite" }),
       h("div", { id: "what-if-changes" }),
-      this.byHand(),
+      byHand(this),
       h("section", { id: "where-next" }),
     );
     signal.throwIfAborted();
     this.drawTools();
-    this.drawSites();
-    if (this.sites) this.mode.canvas.showSites(this.sites.sites, (site) => this.takeOver([site]));
-    else if (isNew)
-      this.work
-        .resume(true)
-        .then((job) => this.found(job))
-        .catch(mode.onError);
+    this.sites.draw();
+    if (isNew) this.sites.resume().catch(mode.onError);
     this.follow();
     mode.panel.focusIfAsked();
   }
@@ -106,7 +123,7 @@ export class WhatIf {
     this.abort?.abort();
     this.setTool("drag");
     this.mode.canvas?.showChanges([], []);
-    this.mode.canvas?.showSites([]);
+    this.mode.canvas?.showSites([], () => {});
   }
 
   /** The list of changes is another one: draw it, and ask. */
@@ -118,33 +135,37 @@ export class WhatIf {
     this.askSoon(this.changes);
   }
 
-  /** All stations as the changes leave them. */
+  /**
+   * All stations as the changes leave them.
+   *
+   * @returns {Station[]}
+   */
   stationsNow() {
-    const found = new Map(this.mode.stations.map((one) => [one.facility_id, { ...one, id: one.facility_id }]));
+    /** @type {Map<number | string, Station>} */
+    const stations = new Map(this.mode.stations.map((station) => [station.id, station]));
     this.changes.forEach((change, index) => {
-      if (change.kind === "remove_station") found.delete(change.facility_id);
-      else if (change.kind === "move_station" && found.has(change.facility_id))
-        Object.assign(found.get(change.facility_id), { lon: change.lon, lat: change.lat });
-      else if (change.kind === "add_station")
-        found.set(`new-${index}`, {
-          id: `new-${index}`,
-          index,
-          kind: change.facility_kind,
-          name: change.name || c("new_station", { kind: kindName(change.facility_kind) }),
-          lon: change.lon,
-          lat: change.lat,
-        });
+      if (change.kind === "remove_station") stations.delete(change.facility_id);
+      else if (change.kind === "move_station") {
+        const { facility_id: id, lon, lat } = change;
+        const station = stations.get(id);
+        if (station) stations.set(id, { ...station, lon, lat });
+      } else if (change.kind === "add_station") {
+        const { facility_kind: kind, lon, lat } = change;
+        const name = change.name || c("new_station", { kind: kindName(kind) });
+        stations.set(`new-${index}`, { id: `new-${index}`, index, kind, name, lon, lat });
+      }
     });
-    return [...found.values()];
+    return [...stations.values()];
   }
 
   drawMap() {
-    this.mode.canvas.showStations(this.stationsNow(), true);
-    this.mode.canvas.showChanges(this.changes, this.mode.stations);
+    this.mode.canvas?.showStations(this.stationsNow(), true);
+    this.mode.canvas?.showChanges(this.changes, this.mode.stations);
   }
 
   // --- the server's answer --------------------------------------------------------------------------------
 
+  /** @param {Change[]} changes */
   async ask(changes) {
     this.abort?.abort();
     if (!this.isOn) return;
@@ -152,8 +173,8 @@ export class WhatIf {
     const { mode } = this;
     at("what-if-figures")?.setAttribute("aria-busy", "true");
     try {
-      const wish = { standard: mode.standard.code, scenario: mode.scenario.code, changes };
-      this.answer = await send("POST", "/api/coverage/what-if", wish, {}, this.abort.signal);
+      const body = { standard: mode.standard.code, scenario: mode.scenario.code, changes };
+      this.answer = await send("POST", "/api/coverage/what-if", body, {}, this.abort.signal);
       this.problem = "";
     } catch (error) {
       if (isStale(error)) return;
@@ -169,187 +190,41 @@ export class WhatIf {
   drawFigures() {
     const slot = at("what-if-figures");
     if (!slot) return;
-    const { answer } = this;
-    if (this.problem) {
-      slot.replaceChildren(h("p", { class: "fault", role: "alert" }, this.problem));
-      return;
+    const { answer, problem } = this;
+    if (problem) slot.replaceChildren(h("p", { class: "fault", role: "alert" }, problem));
+    else if (!answer) slot.replaceChildren(h("p", { class: "quiet" }, c("preparing")));
+    else {
+      keepingFocus(() => slot.replaceChildren(...parts(changedFigures(answer))));
+      // The first lines of a phone's sheet are all that is seen of it beside the map.
+      if (isNarrow() && this.changes.length) this.sayChange(answer);
     }
-    if (!answer) {
-      slot.replaceChildren(h("p", { class: "quiet" }, c("preparing")));
-      return;
-    }
-    const { before, after } = answer;
-    // The first lines of a phone's sheet are all that is seen of it beside the map.
-    if (isNarrow() && this.changes.length)
-      this.say(
-        dotted([
-          percent(after.share),
-          c("was", { share: percent(before.share) }),
-          c("net", { n: signed(answer.gained - answer.lost) }),
-        ]),
-      );
-    const pp = (after.share ?? 0) - (before.share ?? 0);
-    const towns = answer.towns
-      .filter((town) => town.before.covered !== town.after.covered || town.before.n !== town.after.n)
-      .sort((a, b) => Math.abs(b.after.covered - b.before.covered) - Math.abs(a.after.covered - a.before.covered));
-    const others = Object.keys(after.others ?? {}).filter((of) =>
-      ["people", "care_households", "premises"].includes(of),
-    );
-    keepingFocus(() =>
-      slot.replaceChildren(
-        h(
-          "p",
-          { class: "big" },
-          h("b", { id: "what-if-share" }, percent(after.share)),
-          h(
-            "span",
-            {},
-            c("was", { share: percent(before.share) }),
-            h("em", { class: toneOf(pp) }, points(before.share, after.share)),
-          ),
-        ),
-        gainedLost(answer.gained, answer.lost),
-        changeTable(
-          [c("col_counted"), c("col_before"), c("col_after"), c("col_change")],
-          [
-            beforeAfter(
-              c("of_households"),
-              number(before.covered),
-              number(after.covered),
-              signed(after.covered - before.covered),
-              toneOf(after.covered - before.covered),
-            ),
-            ...others
-              .map((of) => [of, before.others[of], after.others[of]])
-              .map(([of, a, b]) =>
-                beforeAfter(
-                  c(`of_${of}`),
-                  number(a.covered),
-                  number(b.covered),
-                  signed(b.covered - a.covered),
-                  toneOf(b.covered - a.covered),
-                ),
-              ),
-            beforeAfter(
-              c("minutes_median"),
-              minutes(before.median_minutes),
-              minutes(after.median_minutes),
-              signed((after.median_minutes ?? 0) - (before.median_minutes ?? 0), 1),
-              toneOf((before.median_minutes ?? 0) - (after.median_minutes ?? 0)),
-            ),
-          ],
-        ),
-        ...(towns.length
-          ? [
-              heading(c("towns_changed")),
-              changeTable(
-                [c("col_town"), c("col_before"), c("col_after"), c("col_change")],
-                towns.slice(0, 8).map((town) => shareRow(town.name, town.before, town.after)),
-              ),
-            ]
-          : []),
-        h(
-          "p",
-          { class: "quiet" },
-          c("answered_in", { seconds: number(answer.seconds, 2), grids: number(answer.grids.length) }),
-        ),
-      ),
-    );
   }
 
-  // --- the list of changes ----------------------------------------------------------------------------------
-
-  changeText(change) {
-    const name = this.mode.stations.find((one) => one.facility_id === change.facility_id)?.name ?? "";
-    const where = change.name || (change.lon === undefined ? "" : coordinates(change));
-    if (change.kind === "add_road")
-      return c("change_add_road", { kind: c(`road_${change.road_class}`), n: change.line.length });
-    return c(`change_${change.kind}`, {
-      name,
-      where,
-      kind: change.facility_kind ? kindName(change.facility_kind) : "",
-    });
+  /** @param {Shape<"WhatIfAnswer">} answer */
+  sayChange({ before, after, gained, lost }) {
+    const net = c("net", { n: signed(gained - lost) });
+    this.say(dotted([percent(after.share), c("was", { share: percent(before.share) }), net]));
   }
 
   drawChanges() {
     const slot = at("what-if-changes");
-    if (!slot) return;
-    const { changes } = this;
-    const notes = new Map((this.answer?.notes ?? []).map((one) => [one.change, one.text]));
-    keepingFocus(() =>
-      slot.replaceChildren(
-        heading(c("changes"), changes.length ? number(changes.length) : ""),
-        changes.length
-          ? h(
-              "ol",
-              { class: "changes" },
-              changes.map((change, i) =>
-                h(
-                  "li",
-                  {},
-                  h(
-                    "button",
-                    { type: "button", class: "link", onclick: () => this.lookAt(change) },
-                    this.changeText(change),
-                  ),
-                  notes.has(i) && tag(notes.get(i), "care"),
-                  h(
-                    "button",
-                    {
-                      type: "button",
-                      class: "close",
-                      id: `undo-${i}`,
-                      "aria-label": c("undo_this", { what: this.changeText(change) }),
-                      title: c("undo"),
-                      onclick: () => this.undo(i),
-                    },
-                    "×",
-                  ),
-                ),
-              ),
-            )
-          : h("p", { class: "quiet" }, c("changes_none")),
-        changes.length
-          ? h(
-              "div",
-              { class: "buttons" },
-              h(
-                "button",
-                { type: "button", class: "button", id: "undo-last", onclick: () => this.undo() },
-                c("undo_last"),
-                h("kbd", { "aria-hidden": "true" }, "Ctrl Z"),
-              ),
-              h(
-                "button",
-                { type: "button", class: "button", id: "undo-all", onclick: () => this.set([]) },
-                c("undo_all"),
-              ),
-            )
-          : "",
-      ),
-    );
-  }
-
-  lookAt(change) {
-    if (change.line) this.mode.fly(L.latLngBounds(change.line.map(([lon, lat]) => [lat, lon])).pad(0.5), 16);
-    else
-      this.mode.flyTo(
-        change.lon === undefined ? this.mode.stations.find((one) => one.facility_id === change.facility_id) : change,
-      );
+    if (slot) keepingFocus(() => slot.replaceChildren(...parts(changeList(this))));
   }
 
   // --- the tools on the map -------------------------------------------------------------------------------------
 
+  /** @param {string} text */
   say(text) {
     const slot = at("what-if-said");
     if (slot) slot.textContent = text;
   }
 
+  /** @param {string} tool of TOOLS */
   setTool(tool) {
     this.tool = tool;
     this.line = [];
     this.mode.canvas?.showDraft([]);
-    this.mode.map.getContainer().classList.toggle("aiming", ["add", "close", "road"].includes(tool));
+    this.mode.map.getContainer().classList.toggle("aiming", AIMING.includes(tool));
     if (tool === "road") this.mode.map.doubleClickZoom.disable();
     else this.mode.map.doubleClickZoom.enable();
     this.drawTools();
@@ -358,89 +233,72 @@ export class WhatIf {
   drawTools() {
     const slot = at("what-if-tools");
     if (!slot) return;
-    const menu = (id, items, chosen, name, onPick) =>
-      h(
-        "select",
-        { id, "aria-label": c(id), onchange: (event) => onPick(event.target.value) },
-        items.map((item) => h("option", { value: item, selected: item === chosen }, name(item))),
-      );
-    const { kinds } = this.mode.standard;
-    keepingFocus(() =>
-      slot.replaceChildren(
+    keepingFocus(() => slot.replaceChildren(...parts([this.toolRow(), this.toolMenu(), this.roadButtons()])));
+    const isCrowded = this.mode.canvas?.isCrowded && !AIMING.includes(this.tool);
+    this.say(c(isCrowded ? "stations_crowded" : `how_${this.tool}`));
+  }
+
+  toolRow() {
+    return h(
+      "div",
+      { class: "tool-row", role: "group", "aria-label": c("tools") },
+      TOOLS.map((tool) =>
         h(
-          "div",
-          { class: "tool-row", role: "group", "aria-label": c("tools") },
-          TOOLS.map((tool) =>
-            h(
-              "button",
-              {
-                type: "button",
-                id: `tool-${tool}`,
-                "aria-pressed": String(tool === this.tool),
-                onclick: () => this.setTool(tool),
-              },
-              c(`tool_${tool}`),
-            ),
-          ),
+          "button",
+          {
+            type: "button",
+            id: `tool-${tool}`,
+            "aria-pressed": String(tool === this.tool),
+            onclick: () => this.setTool(tool),
+          },
+          c(`tool_${tool}`),
         ),
-        this.tool === "add" && kinds.length > 1
-          ? menu("tool-kind", kinds, this.kind, kindName, (kind) => (this.kind = kind))
-          : "",
-        this.tool === "road"
-          ? menu(
-              "tool-class",
-              ROAD_CLASSES,
-              this.roadClass,
-              (name) => c(`road_${name}`),
-              (name) => (this.roadClass = name),
-            )
-          : "",
-        this.line.length
-          ? h(
-              "div",
-              { class: "buttons" },
-              h(
-                "button",
-                {
-                  type: "button",
-                  class: "button primary",
-                  id: "road-done",
-                  disabled: this.line.length < 2,
-                  onclick: () => this.endRoad(),
-                },
-                c("road_done"),
-              ),
-              h(
-                "button",
-                { type: "button", class: "button", id: "road-back", onclick: () => this.takeVertexBack() },
-                c("road_back"),
-              ),
-            )
-          : "",
-      ),
-    );
-    this.say(
-      c(
-        ["drag", "remove"].includes(this.tool) && this.mode.canvas?.isCrowded ? "stations_crowded" : `how_${this.tool}`,
       ),
     );
   }
 
+  /** What kind of station or road the tool makes, where there is more than one. */
+  toolMenu() {
+    const { kinds } = this.mode.standard;
+    if (this.tool === "add" && kinds.length > 1)
+      return menuOf("tool-kind", kinds, this.kind, kindName, (kind) => (this.kind = kind));
+    const roadName = (/** @type {string} */ name) => c(`road_${name}`);
+    if (this.tool === "road")
+      return menuOf("tool-class", ROAD_CLASSES, this.roadClass, roadName, (name) => (this.roadClass = name));
+    return null;
+  }
+
+  /** How a road that is begun ends. */
+  roadButtons() {
+    if (!this.line.length) return null;
+    const end = {
+      type: "button",
+      class: "button primary",
+      id: "road-done",
+      disabled: this.line.length < 2,
+      onclick: () => this.endRoad(),
+    };
+    const back = { type: "button", class: "button", id: "road-back", onclick: () => this.takeVertexBack() };
+    return h("div", { class: "buttons" }, h("button", end, c("road_done")), h("button", back, c("road_back")));
+  }
+
+  /** @param {{lng: number, lat: number}} latlng */
   click({ lng, lat }) {
     const place = { lon: Number(lng.toFixed(6)), lat: Number(lat.toFixed(6)) };
     if (this.tool === "add") this.add({ kind: "add_station", facility_kind: this.kind, ...place });
     else if (this.tool === "close") this.add({ kind: "close_road", ...place });
     else if (this.tool === "road") {
       this.line.push([place.lon, place.lat]);
-      this.mode.canvas.showDraft(this.line);
+      this.mode.canvas?.showDraft(this.line);
       this.drawTools();
     }
     return true; // in this part a click never chooses a grid
   }
 
+  /** @param {L.LatLng} latlng */
   hover(latlng) {
     if (!this.isOn) return false;
-    if (!["add", "close", "road"].includes(this.tool)) return false;
+    if (!AIMING.includes(this.tool)) return false;
     const { tip, map } = this.mode.grids;
     tip.setContent(h("div", {}, c(`hover_${this.tool}`, { kind: kindName(this.kind) }))).setLatLng(latlng);
     if (!map.hasLayer(tip)) tip.addTo(map);
@@ -449,52 +307,73 @@ export class WhatIf {
 
   endRoad() {
     if (this.line.length < 2) return;
-    const change = { kind: "add_road", line: this.line, road_class: this.roadClass };
+    const { line, roadClass } = this;
     this.setTool("road");
-    this.add(change);
+    this.add({ kind: "add_road", line, road_class: roadClass });
   }
 
   takeVertexBack() {
     this.line.pop();
-    this.mode.canvas.showDraft(this.line);
+    this.mode.canvas?.showDraft(this.line);
     this.drawTools();
   }
 
+  /** @param {KeyboardEvent} event */
   onKey(event) {
-    if (!this.isOn || event.target.closest?.("input, select, textarea")) return;
+    const on = /** @type {Element} */ (event.target);
+    if (!this.isOn || on.closest("input, select, textarea")) return;
+    const isDrawing = this.line.length > 0;
+    /** @type {Record<string, (() => void) | false>} */
     const commands = {
-      undo: () => (this.line.length ? this.takeVertexBack() : this.undo()),
-      back: (this.line.length || this.tool !== "drag") && (() => this.setTool("drag")),
-      endRoad: this.line.length > 1 && !event.target.closest("button, a") && (() => this.endRoad()),
-      vertexBack: this.line.length > 0 && (() => this.takeVertexBack()),
+      undo: () => (isDrawing ? this.takeVertexBack() : this.undo()),
+      back: (isDrawing || this.tool !== "drag") && (() => this.setTool("drag")),
+      endRoad: this.line.length > 1 && !on.closest("button, a") && (() => this.endRoad()),
+      vertexBack: isDrawing && (() => this.takeVertexBack()),
     };
-    const does = commands[commandOf(event, "cover")];
-    if (!does) return;
+    const command = commands[commandOf(event, "cover") ?? ""];
+    if (!command) return;
     event.preventDefault();
     event.stopPropagation();
-    does();
+    command();
   }
 
-  /** The changes with a station at another place. */
+  /**
+   * The changes with a station at another place.
+   *
+   * @param {Station} station
+   * @param {Place} place
+   * @returns {Change[]}
+   */
   moved(station, place) {
     const { changes } = this;
     if (station.index !== undefined)
       return changes.map((change, i) => (i === station.index ? { ...change, ...place } : change));
-    const found = changes.findIndex(
-      (change) => change.kind === "move_station" && change.facility_id === station.facility_id,
-    );
-    const change = { kind: "move_station", facility_id: station.facility_id, ...place };
-    return found < 0 ? [...changes, change] : changes.map((one, i) => (i === found ? change : one));
+    const facilityId = Number(station.facility_id);
+    const isMove = (/** @type {Change} */ change) =>
+      change.kind === "move_station" && change.facility_id === facilityId;
+    /** @type {Change} */
+    const move = { kind: "move_station", facility_id: facilityId, ...place };
+    return changes.some(isMove) ? changes.map((change) => (isMove(change) ? move : change)) : [...changes, move];
   }
 
+  /**
+   * The changes with a station gone.
+   *
+   * @param {Station} station
+   * @returns {Change[]}
+   */
   without(station) {
     if (station.index !== undefined) return this.changes.filter((_, i) => i !== station.index);
-    return [
-      ...this.changes.filter((change) => change.facility_id !== station.facility_id),
-      { kind: "remove_station", facility_id: station.facility_id },
-    ];
+    const facilityId = Number(station.facility_id);
+    const others = this.changes.filter((change) => !("facility_id" in change && change.facility_id === facilityId));
+    return [...others, { kind: "remove_station", facility_id: facilityId }];
   }
 
+  /**
+   * @param {Station} station
+   * @param {Place | null} place where it was dragged to; null where it was clicked
+   * @param {boolean} isFinal
+   */
   onStation(station, place, isFinal) {
     if (place && isFinal) this.set(this.moved(station, place));
     else if (place) this.askSoon(this.moved(station, place));
@@ -502,268 +381,18 @@ export class WhatIf {
     else if (this.tool === "remove") this.set(this.without(station));
     else this.say(`${station.name} · ${coordinates(station)}`);
   }
-
-  // --- the same by keys -----------------------------------------------------------------------------------------
-
-  byHand() {
-    const place = h("input", {
-      id: "hand-place",
-      type: "text",
-      autocomplete: "off",
-      spellcheck: "false",
-      placeholder: "112.90000, 28.70000",
-      "aria-describedby": "hand-fault",
-    });
-    const stations = [...this.stationsNow()].sort((a, b) => a.name.localeCompare(b.name));
-    const station = h(
-      "select",
-      { id: "hand-station" },
-      stations.map((one) => h("option", { value: one.id }, one.name)),
-    );
-    const kind = h(
-      "select",
-      { id: "hand-kind" },
-      this.mode.standard.kinds.map((one) => h("option", { value: one }, kindName(one))),
-    );
-    const fault = h("p", { id: "hand-fault", class: "fault", role: "alert", hidden: true });
-    const what = h(
-      "select",
-      { id: "hand-what" },
-      ["add", "move", "remove", "close"].map((one) => h("option", { value: one }, c(`hand_${one}`))),
-    );
-    const rows = {
-      station: h("label", {}, c("hand_which"), station),
-      kind: h("label", {}, c("hand_kind"), kind),
-      place: h("label", {}, c("hand_place"), place),
-    };
-    const fit = () => {
-      rows.station.hidden = !["move", "remove"].includes(what.value);
-      rows.kind.hidden = what.value !== "add";
-      rows.place.hidden = what.value === "remove";
-    };
-    what.addEventListener("change", fit);
-    fit();
-    const apply = (event) => {
-      event.preventDefault();
-      const chosen = this.stationsNow().find((one) => String(one.id) === station.value);
-      const found = what.value === "remove" ? {} : placeIn(place.value);
-      fault.hidden = Boolean(found);
-      if (!found) {
-        fault.textContent = c("hand_no_place");
-        place.focus();
-        return;
-      }
-      if (what.value === "add") this.add({ kind: "add_station", facility_kind: kind.value, ...found });
-      else if (what.value === "close") this.add({ kind: "close_road", ...found });
-      else if (chosen) this.set(what.value === "move" ? this.moved(chosen, found) : this.without(chosen));
-    };
-    const middle = () => {
-      const { lat, lng } = this.mode.map.getCenter();
-      place.value = coordinates({ lon: lng, lat });
-    };
-    return h(
-      "details",
-      { class: "by-hand" },
-      h("summary", {}, c("by_hand")),
-      h(
-        "form",
-        { class: "report", id: "hand-form", onsubmit: apply },
-        h("label", {}, c("hand_do"), what),
-        rows.station,
-        rows.kind,
-        rows.place,
-        fault,
-        h(
-          "div",
-          { class: "buttons" },
-          h("button", { type: "submit", class: "button primary", id: "hand-apply" }, c("hand_apply")),
-          h("button", { type: "button", class: "button", onclick: middle }, c("hand_middle")),
-        ),
-      ),
-    );
-  }
-
-  // --- where next ---------------------------------------------------------------------------------------------------
-
-  drawSites() {
-    const slot = at("where-next");
-    if (!slot) return;
-    const wish = (this.wish ??= { problem: "max_cover", add: 1, candidates: "road_nodes", share: 0.95 });
-    const menu = (id, items, key) =>
-      h(
-        "label",
-        {},
-        c(id),
-        h(
-          "select",
-          {
-            id,
-            onchange: (event) => {
-              wish[key] = event.target.value;
-              this.drawSites();
-            },
-          },
-          items.map((item) => h("option", { value: item, selected: item === wish[key] }, c(`${id}_${item}`))),
-        ),
-      );
-    const isShare = wish.problem === "set_cover";
-    const amount = isShare
-      ? h(
-          "label",
-          {},
-          c("sites_share"),
-          h("input", {
-            id: "sites-share",
-            type: "number",
-            min: 1,
-            max: 100,
-            step: 1,
-            value: Math.round(wish.share * 100),
-            oninput: (event) => (wish.share = event.target.value / 100),
-          }),
-        )
-      : h(
-          "label",
-          {},
-          c("sites_add"),
-          h("input", {
-            id: "sites-add",
-            type: "number",
-            min: 1,
-            max: MOST_SITES,
-            value: wish.add,
-            oninput: (event) => (wish.add = Number(event.target.value)),
-          }),
-        );
-    keepingFocus(() =>
-      slot.replaceChildren(
-        heading(c("where_next")),
-        h("p", { class: "quiet" }, c("where_next_how")),
-        h(
-          "form",
-          {
-            class: "report sites-form",
-            onsubmit: (event) => {
-              event.preventDefault();
-              this.askSites();
-            },
-          },
-          menu("sites_problem", PROBLEMS, "problem"),
-          amount,
-          menu("sites_candidates", CANDIDATES, "candidates"),
-          h(
-            "button",
-            { type: "submit", class: "button primary", id: "sites-ask", disabled: Boolean(this.work.job) },
-            c("sites_ask"),
-          ),
-        ),
-        h("div", { id: "sites-answer", "aria-live": "polite" }, this.sitesAnswer()),
-      ),
-    );
-  }
-
-  sitesAnswer() {
-    if (this.work.job || this.work.problem) return this.work.line();
-    const found = this.sites;
-    if (!found) return "";
-    if (!found.sites.length) return h("p", {}, c("sites_none"));
-    const { before, after } = found;
-    return h(
-      "div",
-      {},
-      found.is_stale && h("p", {}, tag(c("stale"), "care"), ` ${semicolons(found.stale_texts)}`),
-      after.share !== null &&
-        h(
-          "p",
-          { class: "big" },
-          h("b", {}, percent(after.share)),
-          h(
-            "span",
-            {},
-            c("was", { share: percent(before.share) }),
-            h("em", { class: "up" }, points(before.share, after.share)),
-          ),
-        ),
-      h(
-        "ol",
-        { class: "rows sites" },
-        found.sites.map((site, i) =>
-          h(
-            "li",
-            {},
-            h(
-              "button",
-              { type: "button", onclick: () => this.mode.flyTo(site) },
-              h("i", { class: "cover-sign site" }, number(i + 1)),
-              h(
-                "span",
-                { class: "wide" },
-                nameOf(site) || coordinates(site),
-                h("small", {}, c("gain_n", { n: signed(site.gain_households ?? 0) })),
-              ),
-            ),
-            h(
-              "button",
-              { type: "button", class: "button", id: `take-${i}`, onclick: () => this.takeOver([site]) },
-              c("take_over"),
-            ),
-          ),
-        ),
-      ),
-      found.sites.length > 1 &&
-        h(
-          "button",
-          { type: "button", class: "button", id: "take-all", onclick: () => this.takeOver(found.sites) },
-          c("take_all"),
-        ),
-      h(
-        "p",
-        { class: "quiet" },
-        found.optimum_proved ? c("optimum_proved") : c("optimum_gap", { gap: percent(found.gap) }),
-        found.seconds ? ` ${c("seconds_n", { n: number(found.seconds, 1) })}` : "",
-      ),
-    );
-  }
-
-  takeOver(sites) {
-    const known = this.changes;
-    const fresh = sites.filter(
-      (site) => !known.some((one) => one.kind === "add_station" && one.lon === site.lon && one.lat === site.lat),
-    );
-    this.set(
-      [
-        ...known,
-        ...fresh.map((site) => ({
-          kind: "add_station",
-          facility_kind: this.sites?.kind || this.kind,
-          lon: site.lon,
-          lat: site.lat,
-          ...(site.name && { name: site.name.slice(0, 100) }),
-        })),
-      ].slice(0, MOST_CHANGES),
-    );
-  }
-
-  async askSites() {
-    const { mode, wish } = this;
-    const body = {
-      standard: mode.standard.code,
-      scenario: mode.scenario.code,
-      problem: wish.problem,
-      candidates: wish.candidates,
-      ...(wish.problem === "set_cover" ? { target_share: wish.share } : { add: wish.add }),
-    };
-    await this.found(await this.work.start("/api/coverage/sites", body));
-  }
-
-  /** Show what a job has chosen, where it is of what is looked at. */
-  async found(job) {
-    if (!job) return;
-    const sites = await get(`/api/coverage/sites/${job.job_id}`);
-    if (`${sites.standard} ${sites.scenario}` !== this.question) return;
-    this.sites = sites;
-    if (!this.isOn) return;
-    this.drawSites();
-    this.mode.canvas.showSites(sites.sites, (site) => this.takeOver([site]));
-  }
 }
+
+/**
+ * @param {string} id
+ * @param {string[]} items
+ * @param {string} chosen
+ * @param {(item: string) => string} name
+ * @param {(item: string) => void} onPick
+ */
+const menuOf = (id, items, chosen, name, onPick) =>
+  h(
+    "select",
+    { id, "aria-label": c(id), onchange: (event) => onPick(event.target.value) },
+    items.map((item) => h("option", { value: item, selected: item === chosen }, name(item))),
+  );

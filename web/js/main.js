@@ -4,11 +4,12 @@ import { get, isStale } from "./api.js";
 import { Backdrop } from "./backdrop.js";
 import { BaseMaps } from "./basemaps.js";
 import { wireChoices } from "./choices.js";
-import { at, h, settled } from "./dom.js";
+import { at, settled } from "./dom.js";
 import { STANDARDS, isMeasured } from "./figures.js";
 import { Grids } from "./grids.js";
 import { Homes } from "./homes.js";
 import { wireKeys } from "./keys.js";
+import { late } from "./late.js";
 import { Legend } from "./legend.js";
 import { layersInAddress, shownLayers, themeNow } from "./map_modes.js";
 import { marksOf } from "./marks.js";
@@ -22,6 +23,11 @@ import { onChange, placeOfPoint, placeOfUrl, refused, show, state } from "./stat
 import { config, coordinates, day, t, takeSchemes } from "./texts.js";
 import { View } from "./view.js";
 
+/** @import { Shape } from "../types/answers.js" */
+/** @import { Box } from "../types/page.js" */
+/** @import { Screens } from "./late.js" */
+/** @import { Field } from "./state.js" */
+
 const map = window.grid_map_page;
 const layers = map.pageLayers;
 const scheme = () => config.schemes.find((known) => known.code === state.scheme) ?? config.schemes[0];
@@ -31,11 +37,16 @@ const hasCounty = config.schemes.length > 0;
 let noticeTimer = 0;
 let hoverFrame = 0;
 
-/** Say for a while what went wrong and what to do. */
+/**
+ * Say for a while what went wrong and what to do.
+ *
+ * @param {Error} error
+ */
 function onError(error) {
   if (!isStale(error)) notify(error.message);
 }
 
+/** @param {string} text */
 function notify(text) {
   at("notice").textContent = text;
   at("notice").hidden = false;
@@ -46,14 +57,17 @@ function notify(text) {
 /** Say which part of the address could not be shown. */
 function sayRefused() {
   if (!refused.size) return;
-  const field = ["at", "place", "point"].find((name) => refused.has(name));
+  const field = /** @type {Field[]} */ (["at", "place", "point"]).find((name) => refused.has(name));
   notify(t(field ? `link_wrong_${field}` : "link_wrong"));
 }
 
 // --- the place ---------------------------------------------------------------------------------
 
+/** @param {Box} box */
 const boundsOf = ([west, south, east, north]) => L.latLngBounds([south, west], [north, east]);
-const countyBounds = () => boundsOf(config.county.bbox);
+
+/** The whole county; null where its place is not known. */
+const countyBounds = () => (config.county?.bbox ? boundsOf(config.county.bbox) : null);
 
 /** What one answers for, or the whole county. */
 function homeBounds() {
@@ -63,8 +77,13 @@ function homeBounds() {
 
 const mapView = new View(map);
 const insets = () => mapView.insets();
-const showAll = () => config.county?.bbox && mapView.fit(countyBounds(), true);
+function showAll() {
+  const bounds = countyBounds();
+  if (bounds) mapView.fit(bounds, true);
+}
+/** @type {View["fly"]} */
 const fly = (bounds, maxZoom) => mapView.fly(bounds, maxZoom);
+/** @type {View["flyTo"]} */
 const flyTo = (place) => mapView.flyTo(place);
 
 function rememberPlace() {
@@ -76,40 +95,23 @@ const openedAt = placeOfUrl();
 
 /** Look where the URL says, or at what one answers for, before anything is drawn. */
 function lookFirst() {
-  const place = openedAt;
-  if (place) map.setView([place.lat, place.lon], place.zoom, { animate: false });
-  else if (config.county?.bbox) mapView.fit(homeBounds());
+  if (openedAt) {
+    map.setView([openedAt.lat, openedAt.lon], openedAt.zoom, { animate: false });
+    return;
+  }
+  const bounds = homeBounds();
+  if (bounds) mapView.fit(bounds);
 }
 
 // --- what comes with its modules, when somebody first wants it ---------------------------------
 
-/** A part of the page: `now` once it is there; open() fetches and makes it, prepare() fetches it ahead. */
-function late(name, fetchModule, make) {
-  const part = { now: null, open, prepare };
-  let opening = null;
-  let isPrepared = false;
-  function prepare() {
-    if (isPrepared) return;
-    isPrepared = true;
-    for (const href of config.late_scripts[name]) document.head.append(h("link", { rel: "modulepreload", href }));
-  }
-  function open() {
-    prepare(); // what it imports comes at once, not one after the other
-    opening ??= fetchModule()
-      .catch(() => Promise.reject(new Error(t("error_server_gone"))))
-      .then((module) => (part.now = make(module)));
-    opening.catch(() => (opening = null));
-    return opening;
-  }
-  return part;
-}
-
-const rooms = {
+/** @type {Screens} */
+const screens = {
   dispatch: late(
     "dispatch",
     () => import("./dispatch.js"),
     ({ Dispatch }) => {
-      const pick = (grid) => show({ mode: "", grid, point: "", view: "" });
+      const pick = (/** @type {number} */ grid) => show({ mode: "", grid, point: "", view: "" });
       return new Dispatch(map, { panel, grids, sheet, insets, pick, flyTo, onError });
     },
   ),
@@ -174,29 +176,29 @@ const points = new Points(map, {
 const grids = new Grids(map, {
   onPick: (grid, latlng) => {
     if (state.mode === "plan" && latlng) {
-      rooms.plan.now?.click(latlng, grid);
+      screens.plan.now?.click(latlng, grid);
       return;
     }
     if (state.mode === "dispatch" && latlng) {
       choosePlace(latlng);
       return;
     }
-    if (isCovering() && latlng && rooms.coverage.now?.click(latlng)) return;
+    if (isCovering() && latlng && screens.coverage.now?.click(latlng)) return;
     // Who clicks on the map sees the place already; only other ways of choosing move the map.
     pickedOnMap = true;
     show({ grid, point: "", view: "" });
     pickedOnMap = false;
   },
   hoverInstead: (id, latlng) => {
-    if (state.mode === "plan") rooms.plan.now?.hover(id, latlng);
-    return state.mode === "plan" ? Boolean(rooms.plan.now) : isCovering() && rooms.coverage.now?.hover(latlng);
+    if (state.mode === "plan") screens.plan.now?.hover(id, latlng);
+    return state.mode === "plan" ? Boolean(screens.plan.now) : isCovering() && screens.coverage.now?.hover(latlng);
   },
   onError,
   backdrop: ground,
 });
-const names = new Names(map, layers.names, {
+const names = new Names(map, /** @type {L.LayerGroup} */ (layers.names), {
   grids: () =>
-    (state.mode === "plan" ? rooms.plan.now?.labels() : null) ??
+    (state.mode === "plan" ? screens.plan.now?.labels() : null) ??
     (grids.levels.length ? grids.ofRank(grids.baseRank) : []),
   figures: () => grids.figures,
   selected: () => grids.selected,
@@ -204,9 +206,9 @@ const names = new Names(map, layers.names, {
   blocked: () => mapView.bars(),
 });
 const homes = new Homes(map, onError);
-const control = document.querySelector(".leaflet-control-layers");
+const control = /** @type {HTMLElement} */ (document.querySelector(".leaflet-control-layers"));
 const legend = new Legend(control);
-const panel = new Panel({ grids, points, flyTo, scheme, sheet, rooms, onOverview: (overview) => takeKinds(overview) });
+const panel = new Panel({ grids, points, flyTo, scheme, sheet, screens, onOverview: takeKinds });
 const baseMaps = new BaseMaps(map, control.querySelector("section") ?? control, {
   onChange: (hasBase) => showBase(hasBase),
   onError,
@@ -222,7 +224,11 @@ async function takePublished() {
   await applyTheme();
 }
 
-/** The place of a call: clicked on the map. */
+/**
+ * The place of a call: clicked on the map.
+ *
+ * @param {L.LatLng} place
+ */
 function choosePlace({ lng, lat }) {
   pickedOnMap = true;
   show({ point: `place:${lng.toFixed(6)},${lat.toFixed(6)}`, grid: "", view: "" });
@@ -246,7 +252,11 @@ function rememberLayers() {
   show({ layers: layersInAddress(keys) });
 }
 
-/** Above a map of others our own ground steps back, and the figures let it shine through. */
+/**
+ * Above a map of others our own ground steps back, and the figures let it shine through.
+ *
+ * @param {boolean} hasBase
+ */
 function showBase(hasBase) {
   ground.set({ hasBase });
 }
@@ -263,7 +273,7 @@ async function applyGeometry() {
 async function applyTheme() {
   // There the figures of a run colour the map.
   if (isCovering()) {
-    await rooms.coverage.now?.paint();
+    await screens.coverage.now?.paint();
     return;
   }
   try {
@@ -272,10 +282,11 @@ async function applyTheme() {
   } catch (error) {
     legend.update(null, baseLevel(), error.message);
   }
-  ground.set({ isThemed: Boolean(grids.figures) && isMeasured(grids.figures) });
+  ground.set({ isThemed: grids.figures !== null && isMeasured(grids.figures) });
   names.refresh();
 }
 
+/** @param {boolean} isFirst whether the page has only just been opened */
 async function applySelection(isFirst) {
   grids.select(state.grid);
   homes.show(state.grid);
@@ -300,21 +311,18 @@ async function applySelection(isFirst) {
 function applyVersion() {
   const asOf = state.at || config.today;
   const inForce = (scheme().versions ?? []).filter((version) => version.effective_day <= asOf);
-  const newest = inForce.reduce((a, b) => (!a || b.effective_day > a.effective_day ? b : a), null);
+  const [newest] = inForce.sort((a, b) => b.effective_day.localeCompare(a.effective_day));
   at("version").textContent = newest ? t("boundary_version", { day: day(newest.effective_day) }) : "";
   at("version").title = newest?.title ?? "";
 }
 
+/** @type {(keyof import("../types/page.js").Shell & `mode-${string}`)[]} */
+const MODE_BUTTONS = ["mode-map", "mode-dispatch", "mode-plan", "mode-coverage", "mode-report"];
+
 function markRail() {
-  for (const [id, mode] of [
-    ["mode-map", ""],
-    ["mode-dispatch", "dispatch"],
-    ["mode-plan", "plan"],
-    ["mode-coverage", "coverage"],
-    ["mode-report", "report"],
-  ]) {
-    const isOther = ["enter", "import", "list"].includes(state.view);
-    if (state.mode === mode && !isOther) at(id).setAttribute("aria-current", "page");
+  const isOther = ["enter", "import", "list"].includes(state.view);
+  for (const id of MODE_BUTTONS) {
+    if (id === `mode-${state.mode || "map"}` && !isOther) at(id).setAttribute("aria-current", "page");
     else at(id).removeAttribute("aria-current");
   }
   at("open-enter").setAttribute("aria-pressed", String(state.view === "enter" || state.view === "import"));
@@ -324,15 +332,15 @@ function markRail() {
 
 onChange(async (changed) => {
   sayRefused();
-  const has = (...fields) => fields.some((field) => changed.has(field));
+  const has = (/** @type {Field[]} */ ...fields) => fields.some((field) => changed.has(field));
   if (changed.size === 1 && changed.has("place")) return;
   if (has("layers", "mode")) applyLayers();
   if (changed.has("base")) baseMaps.apply();
   if (has("view", "mode")) markRail();
-  if (has("mode", "point") && !(state.mode === "dispatch" && state.point)) rooms.dispatch.now?.leave();
-  if (has("mode") && state.mode !== "plan") rooms.plan.now?.leave();
-  if (has("mode") && !isCovering()) rooms.coverage.now?.leave();
-  if (has("changes", "areas", "fill")) rooms.coverage.now?.follow(changed);
+  if (has("mode", "point") && !(state.mode === "dispatch" && state.point)) screens.dispatch.now?.leave();
+  if (has("mode") && state.mode !== "plan") screens.plan.now?.leave();
+  if (has("mode") && !isCovering()) screens.coverage.now?.leave();
+  if (has("changes", "areas", "fill")) screens.coverage.now?.follow(changed);
   if (!hasCounty) {
     panel.update();
     return;
@@ -374,10 +382,15 @@ addEventListener("popstate", () => {
 
 // --- the focus ---------------------------------------------------------------------------------
 
-/** Buttons of the rail by the view that they open. */
+/**
+ * Buttons of the rail by the view that they open.
+ *
+ * @type {Record<string, string>}
+ */
 const OPENERS = { list: "open-list", enter: "open-enter", import: "open-enter", keys: "open-keys" };
 const isSheetOpen = () => Boolean(state.view || state.grid || state.point);
 let wasSheetOpen = isSheetOpen();
+/** @type {Element | null} */
 let opener = null;
 
 /** Remember who opened a sheet, and give the focus back when it is closed, unless it has gone elsewhere since. */
@@ -393,15 +406,19 @@ function keepFocus() {
     return;
   }
   if (!isInPanel && activeElement !== document.body) return;
-  const to = opener?.isConnected && opener.getClientRects().length ? opener : map.getContainer();
-  to.focus({ preventScroll: true });
+  const isThere = opener?.isConnected && opener.getClientRects().length > 0;
+  (isThere && opener instanceof HTMLElement ? opener : map.getContainer()).focus({ preventScroll: true });
 }
 
 onChange(keepFocus);
 
 // --- the shell ---------------------------------------------------------------------------------
 
-/** Open a view of the panel and put the focus into it, or close the one that is open. */
+/**
+ * Open a view of the panel and put the focus into it, or close the one that is open.
+ *
+ * @param {string} view
+ */
 function toggleView(view) {
   if (state.view === view) {
     show({ view: "" });
@@ -412,16 +429,21 @@ function toggleView(view) {
   at("panel").focus({ preventScroll: true });
 }
 
-/** Go to a mode of the county; `again` is what it forgets when it is chosen once more. */
+/**
+ * Go to a mode of the county.
+ *
+ * @param {string} mode
+ * @param {Partial<Record<Field, string>>} again what it forgets when it is chosen once more
+ */
 const goTo = (mode, again) =>
   hasCounty && show({ mode, view: "", grid: "", point: "", ...(state.mode === mode && again) });
 
 /** One step out of what is open. */
 function stepBack() {
-  const choice = document.querySelector("details.choice[open]");
+  const choice = /** @type {HTMLDetailsElement | null} */ (document.querySelector("details.choice[open]"));
   if (choice) {
     choice.open = false;
-    choice.querySelector("summary").focus();
+    choice.querySelector("summary")?.focus();
     return;
   }
   if (state.view) show({ view: "" });
@@ -429,11 +451,16 @@ function stepBack() {
 }
 
 const PAN_PX = 120;
+/** @type {Record<string, [number, number]>} */
 const PAN = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 const mayEnter = () => offered("enter") || offered("import");
 
-/** What keys and buttons do, by the names of keys.js. */
+/**
+ * What keys and buttons do, by the names of keys.js.
+ *
+ * @type {Record<string, (event: Event) => void>}
+ */
 const actions = {
   search: () => {
     at("search-text").focus();
@@ -444,25 +471,35 @@ const actions = {
   plan: () => offered("plans") && goTo("plan", { plan: "", village: "", step: "" }),
   coverage: () => goTo("coverage", { part: "" }),
   report: () => offered("county_report") && goTo("report", { part: "" }),
-  incident: () => state.mode === "dispatch" && rooms.dispatch.now?.startReport(),
+  incident: () => state.mode === "dispatch" && screens.dispatch.now?.startReport(),
   list: () => toggleView("list"),
   enter: () => mayEnter() && toggleView("enter"),
   keys: () => toggleView("keys"),
   all: showAll,
-  pan: ({ key }) => map.panBy(PAN[key].map((way) => way * PAN_PX)),
+  pan: (event) => {
+    const [x, y] = PAN[/** @type {KeyboardEvent} */ (event).key];
+    map.panBy([x * PAN_PX, y * PAN_PX]);
+  },
   zoomIn: () => map.zoomIn(),
   zoomOut: () => map.zoomOut(),
   back: stepBack,
 };
 
-/** Which part a button of the rail opens. */
-const OPENS = {
-  "mode-dispatch": rooms.dispatch,
-  "mode-plan": rooms.plan,
-  "mode-coverage": rooms.coverage,
-  "mode-report": rooms.coverage,
-  "open-enter": rooms.entry,
-};
+/**
+ * Which screen a button of the rail opens.
+ *
+ * @type {[button: HTMLElement, screen: Screens[keyof Screens]][]}
+ */
+const OPENS = [
+  [at("mode-dispatch"), screens.dispatch],
+  [at("mode-plan"), screens.plan],
+  [at("mode-coverage"), screens.coverage],
+  [at("mode-report"), screens.coverage],
+  [at("open-enter"), screens.entry],
+];
+
+/** Leaflet's own question, which its types leave out. */
+const isBeingDragged = () => /** @type {any} */ (map.dragging).moving();
 
 function wireShell() {
   at("mode-dispatch").hidden = !offered("dispatch");
@@ -471,12 +508,12 @@ function wireShell() {
   at("mode-report").hidden = !hasCounty || !offered("county_report");
   at("open-enter").hidden = !mayEnter();
   // Whoever points at a button will likely press it: its scripts are on their way by then.
-  for (const [button, part] of Object.entries(OPENS)) {
-    for (const sign of ["pointerenter", "focus"]) at(button).addEventListener(sign, part.prepare, { once: true });
+  for (const [button, screen] of OPENS) {
+    for (const sign of ["pointerenter", "focus"]) button.addEventListener(sign, screen.prepare, { once: true });
   }
   map.getContainer().setAttribute("role", "region");
   map.getContainer().setAttribute("aria-label", t("map_label"));
-  at("scale-slot").append(document.querySelector(".leaflet-control-scale"));
+  at("scale-slot").append(document.querySelector(".leaflet-control-scale") ?? "");
   map.on(
     "mousemove",
     ({ latlng }) => (at("coordinates").textContent = `${coordinates({ lon: latlng.lng, lat: latlng.lat })} CGCS2000`),
@@ -484,27 +521,27 @@ function wireShell() {
   map.on("click", ({ latlng }) => {
     const id = state.mode === "dispatch" ? null : grids.under(latlng);
     if (state.mode === "dispatch") choosePlace(latlng);
-    else if (state.mode === "plan") rooms.plan.now?.click(latlng, id);
-    else if (isCovering() && rooms.coverage.now?.click(latlng)) return;
+    else if (state.mode === "plan") screens.plan.now?.click(latlng, id);
+    else if (isCovering() && screens.coverage.now?.click(latlng)) return;
     else if (id) grids.onPick(id);
     else show({ grid: "", point: "" });
   });
   map.on("mousemove", ({ latlng }) => {
     cancelAnimationFrame(hoverFrame);
-    if (!map.dragging.moving()) hoverFrame = requestAnimationFrame(() => grids.hoverAt(latlng));
+    if (!isBeingDragged()) hoverFrame = requestAnimationFrame(() => grids.hoverAt(latlng));
   });
   map.on("mouseout", () => grids.tip.remove());
   map.on("overlayadd overlayremove", rememberLayers);
   map.on("moveend", settled(250, rememberPlace));
   // Names keep clear of what lies over the map, which grows and shrinks with what is in it.
   const over = new ResizeObserver(() => names.refresh());
-  for (const id of ["panel", "legend"]) over.observe(at(id));
+  for (const element of [at("panel"), at("legend")]) over.observe(element);
   // Outlines of the focused map are for those who use keys.
   document.addEventListener("keydown", () => document.documentElement.classList.add("by-keys"), true);
   document.addEventListener("pointerdown", () => document.documentElement.classList.remove("by-keys"), true);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     ground.recolour();
-    rooms.plan.now?.recolour();
+    screens.plan.now?.recolour();
     names.refresh();
     if (hasCounty) applyTheme().then(() => grids.select(state.grid));
   });
@@ -519,7 +556,11 @@ async function loadBackground() {
   }
 }
 
-/** Learn from the overview which kinds of facility can be chosen as a theme. */
+/**
+ * Learn from the overview which kinds of facility can be chosen as a theme.
+ *
+ * @param {Shape<"Overview">} overview
+ */
 function takeKinds(overview) {
   legend.offer(
     Object.fromEntries(

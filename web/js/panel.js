@@ -2,7 +2,7 @@
 
 import { get, isStale } from "./api.js";
 import { e } from "./entry_texts.js";
-import { at, h, isNarrow } from "./dom.js";
+import { at, h, isNarrow, parts } from "./dom.js";
 import { STANDARDS, figureText, isMeasured, isShare, kindName, themeName } from "./figures.js";
 import { offered } from "./offers.js";
 import {
@@ -20,28 +20,73 @@ import {
   trouble,
 } from "./parts.js";
 import { COMMANDS } from "./keys.js";
-import { symbol } from "./symbols.js";
+import { symbol, symbolKind } from "./symbols.js";
 import { shownLayers, themeNow } from "./map_modes.js";
 import { show, state } from "./state.js";
 import { config, coordinates, day, moment, nameOf, number, t, tOr, textsOf } from "./texts.js";
+
+/** @import { Children } from "./dom.js" */
+/** @import { Screens } from "./late.js" */
+/** @import { Command } from "./keys.js" */
+/** @import { Shape } from "../types/answers.js" */
+/** @import { Figures, Point } from "../types/page.js" */
+/** @typedef {Shape<"GridSheet">} GridSheet */
+/** @typedef {Shape<"LocatedPlace">} LocatedPlace */
+/** @typedef {import("./grids.js").Grid} Grid */
+/**
+ * @typedef {object} Parts
+ * @property {import("./grids.js").Grids} grids
+ * @property {import("./points.js").Points} points
+ * @property {(place: {lon: number, lat: number}) => void} flyTo
+ * @property {() => Shape<"Scheme">} scheme
+ * @property {ReturnType<typeof import("./sheet.js").wireSheet>} sheet
+ * @property {Screens} screens
+ * @property {(overview: Shape<"Overview">) => void} onOverview
+ */
 
 const WORST = 5;
 const MOST_POINTS_LISTED = 200;
 const ENTERED = new Set(["place", "facility", "hazard"]);
 
+/** @param {number | string} id */
 const pick = (id) => show({ grid: id, point: "", view: "" });
+
+/** @param {string} theme */
 const choose = (theme) => show({ theme });
+
+/**
+ * @param {string} id
+ * @param {string} paper
+ */
 const sheetAddress = (id, paper) =>
   `/api/grids/${encodeURIComponent(id)}/sheet?${new URLSearchParams({ format: "pdf", paper, lang: config.language, ...(state.at && { at: state.at }) })}`;
 
 export class Panel {
-  constructor(parts) {
-    Object.assign(this, parts);
+  /** @param {Parts} parts */
+  constructor({ grids, points, flyTo, scheme, sheet, screens, onOverview }) {
+    this.grids = grids;
+    this.points = points;
+    this.flyTo = flyTo;
+    this.scheme = scheme;
+    this.sheet = sheet;
+    this.screens = screens;
+    this.onOverview = onOverview;
     this.body = at("panel-body");
+    /** @type {"name" | "up" | "down"} */
     this.sort = "name";
+    this.wantsFocus = false;
+    this.mayFly = false;
+    /** @type {AbortController | null} */
+    this.abort = null;
   }
 
-  /** Put the new content in, with a way to close it. */
+  /**
+   * Put the new content in, with a way to close it.
+   *
+   * @param {string} kind of content
+   * @param {Children} title
+   * @param {...any} children as h() takes them
+   */
   fill(kind, title, ...children) {
     const closable = kind !== "overview";
     const hadFocus = this.body.contains(document.activeElement);
@@ -61,13 +106,13 @@ export class Panel {
               title: t("close_hint"),
               onclick: () =>
                 state.mode === "plan" && !state.view
-                  ? this.rooms.plan.now?.back()
+                  ? this.screens.plan.now?.back()
                   : show({ grid: "", point: "", view: "" }),
             },
             "×",
           ),
       ),
-      ...children.flat(3).filter(Boolean),
+      ...parts(children),
     );
     this.body.scrollTop = 0;
     // What had the focus is gone: the next Tab begins in the panel, not at the top of the page.
@@ -84,11 +129,12 @@ export class Panel {
       if (!config.county && !config.schemes.length) this.showEmpty();
       else if (state.view === "keys") this.showKeys();
       else if (state.view === "list") await this.showList(signal);
-      else if (state.view === "enter") await (await this.room("entry", signal)).show(signal);
-      else if (state.view === "import") await (await this.room("imports", signal)).show(signal);
-      else if (state.mode === "plan") await (await this.room("plan", signal)).render(signal);
-      else if (["coverage", "report"].includes(state.mode)) await (await this.room("coverage", signal)).render(signal);
-      else if (state.mode === "dispatch" && !state.grid) await (await this.room("dispatch", signal)).render(signal);
+      else if (state.view === "enter") await (await this.screen("entry", signal)).show(signal);
+      else if (state.view === "import") await (await this.screen("imports", signal)).show(signal);
+      else if (state.mode === "plan") await (await this.screen("plan", signal)).render(signal);
+      else if (["coverage", "report"].includes(state.mode))
+        await (await this.screen("coverage", signal)).render(signal);
+      else if (state.mode === "dispatch" && !state.grid) await (await this.screen("dispatch", signal)).render(signal);
       else if (state.grid) await this.showGrid(state.grid, signal);
       else if (state.point) await this.showPoint(state.point, signal);
       else await this.showOverview(signal);
@@ -104,11 +150,18 @@ export class Panel {
     }
   }
 
-  /** A part with modules of its own, once they are there. */
-  async room(name, signal) {
-    const room = await this.rooms[name].open();
+  /**
+   * A screen with modules of its own, once they are there.
+   *
+   * @template {keyof Screens} Name
+   * @param {Name} name
+   * @param {AbortSignal} signal
+   * @returns {Promise<NonNullable<Screens[Name]["now"]>>}
+   */
+  async screen(name, signal) {
+    const screen = await this.screens[name].open();
     signal.throwIfAborted();
-    return room;
+    return /** @type {any} */ (screen);
   }
 
   /** Whoever opens it next by a key gets the focus into it. */
@@ -132,11 +185,11 @@ export class Panel {
   }
 
   showKeys() {
-    const rows = (room, say) =>
+    const rows = (/** @type {Command["room"]} */ room, /** @type {typeof t} */ say) =>
       h(
         "dl",
         { class: "keys" },
-        COMMANDS.filter((one) => one.room === room).map(({ keys, text }) =>
+        COMMANDS.filter((command) => command.room === room).map(({ keys, text }) =>
           h(
             "div",
             {},
@@ -149,7 +202,10 @@ export class Panel {
           ),
         ),
       );
-    const ofMode = (room) => [heading(textsOf(room).say("mode")), rows(room, textsOf(room).say)];
+    const ofMode = (/** @type {"plan" | "cover"} */ room) => [
+      heading(textsOf(room).say("mode")),
+      rows(room, textsOf(room).say),
+    ];
     this.fill(
       "keys",
       h("h2", {}, t("keys")),
@@ -160,6 +216,7 @@ export class Panel {
     );
   }
 
+  /** @param {AbortSignal} signal */
   async showOverview(signal) {
     const scheme = this.scheme();
     const { areas } = config.actor;
@@ -197,7 +254,7 @@ export class Panel {
         [t("premises"), number(counts.premises)],
       ]),
       own,
-      counts.outside > 0 && h("p", {}, tag(t("outside_count", { n: number(counts.outside) }), "care")),
+      counts.outside && h("p", {}, tag(t("outside_count", { n: number(counts.outside) }), "care")),
       STANDARDS.filter((standard) => !areas || coverage?.[standard]).map((standard) =>
         coverage?.[standard]
           ? coverageBlock(standard, coverage[standard], choose)
@@ -207,11 +264,12 @@ export class Panel {
     );
   }
 
+  /** @param {Figures} figures of the towns */
   worstTowns(figures) {
     if (!isMeasured(figures)) return null;
     const towns = Object.entries(figures.values)
-      .filter(([id, value]) => value !== null && this.grids.grid(id))
-      .sort((a, b) => a[1] - b[1])
+      .flatMap(([id, value]) => (value !== null && this.grids.grid(id) ? { id, value } : []))
+      .sort((a, b) => a.value - b.value)
       .slice(0, WORST);
     if (towns.length < 2) return null;
     return [
@@ -219,7 +277,7 @@ export class Panel {
       h(
         "ul",
         { class: "rows" },
-        towns.map(([id, value]) =>
+        towns.map(({ id, value }) =>
           row(() => pick(id), this.grids.grid(id).name, {
             figure: figureText(figures.theme, value),
             title: t("fly_there"),
@@ -229,56 +287,21 @@ export class Panel {
     ];
   }
 
+  /**
+   * @param {string} id
+   * @param {AbortSignal} signal
+   */
   async showGrid(id, signal) {
     const sheet = await get(`/api/grids/${encodeURIComponent(id)}`, { at: state.at }, signal);
     signal.throwIfAborted();
     // Search finds grids of every scheme; the map follows to the one that this grid belongs to.
     if (sheet.scheme && sheet.scheme !== state.scheme) show({ scheme: sheet.scheme });
-    const { counts } = sheet;
-    const post = { A: 0, B: 1 };
-    const officers = [...sheet.officers].sort(
-      (a, b) => (a.role === "head") - (b.role === "head") || post[a.post] - post[b.post],
-    );
     this.fill(
       "grid",
       [h("p", { class: "eyebrow" }, levelLine(sheet)), h("h2", {}, sheet.name), codeLine(sheet)],
       sheet.chain.length > 1 && chainLine(sheet, pick),
-      officers.length || sheet.stand_in
-        ? [
-            h("div", { class: "officers" }, officers.map(officerCard)),
-            sheet.stand_in &&
-              h(
-                "p",
-                { class: "first-call" },
-                h("small", {}, t("stand_in")),
-                h("b", {}, sheet.stand_in.name),
-                phone(sheet.stand_in.phone),
-              ),
-          ]
-        : h("p", { class: "quiet" }, t(offered("officers") ? "no_officer" : "officers_hidden")),
-      counts && [
-        tiles([
-          [t("households"), number(counts.households)],
-          [t("people"), number(counts.people)],
-          [t("area"), [number(sheet.area_km2, sheet.area_km2 < 10 ? 2 : 1), h("small", {}, " km²")]],
-        ]),
-        h(
-          "div",
-          { class: "lines" },
-          line(t("buildings"), number(counts.buildings)),
-          line(t("premises"), number(counts.premises)),
-          line(t("care_households"), number(counts.care_households)),
-          line(
-            t("hazards_open"),
-            counts.hazards_major
-              ? t("of_which_major", { n: number(counts.hazards_open), major: number(counts.hazards_major) })
-              : number(counts.hazards_open),
-            counts.hazards_major ? "wrong" : "",
-          ),
-          line(t("incidents_open"), number(counts.incidents_open)),
-          line(t("incidents_month"), number(counts.incidents_month)),
-        ),
-      ],
+      officersOf(sheet),
+      countsOf(sheet),
       STANDARDS.filter((standard) => sheet.coverage?.[standard]).map((standard) =>
         coverageBlock(standard, sheet.coverage[standard], choose),
       ),
@@ -313,6 +336,10 @@ export class Panel {
     this.focusIfAsked();
   }
 
+  /**
+   * @param {string} id
+   * @param {AbortSignal} signal
+   */
   async showPoint(id, signal) {
     const point = await this.points.find(id);
     if (!point) {
@@ -322,20 +349,16 @@ export class Panel {
     if (this.mayFly) this.flyTo(point);
     const located = await get("/api/locate", { lon: point.lon, lat: point.lat, scheme: state.scheme }, signal);
     signal.throwIfAborted();
-    const responsible = located.grid ?? located.nearest;
-    const sign =
-      point.of === "hazard"
-        ? point.grade === "major"
-          ? "hazard_major"
-          : "hazard"
-        : point.of === "incident"
-          ? "incident"
-          : point.kind;
     this.fill(
       "point",
       [
         h("p", { class: "eyebrow" }, tOr(`of_${point.of}`, "")),
-        h("h2", {}, point.of !== "place" && symbol(sign, 24), point.name || kindName(point.kind)),
+        h(
+          "h2",
+          {},
+          point.of !== "place" && symbol(symbolKind(point.of, point), 24),
+          point.name || kindName(point.kind),
+        ),
         point.name && point.kind && h("p", { class: "quiet" }, kindName(point.kind)),
       ],
       h(
@@ -365,82 +388,23 @@ export class Panel {
             e(point.of === "place" ? "add_at" : "change"),
           ),
         ),
-      heading(t(located.outside ? "nearest_grid" : "responsible_grid")),
-      located.outside && h("p", {}, tag(t("outside", { m: number(located.distance_m) }), "care")),
-      located.on_border && h("p", {}, tag(t("on_border"), "care")),
-      !located.on_border &&
-        located.near_border &&
-        located.nearest &&
-        h("p", {}, tag(t("near_border", { m: number(located.distance_m), name: located.nearest.name }), "care")),
-      responsible &&
-        h(
-          "ul",
-          { class: "rows" },
-          row(() => pick(responsible.grid_id), responsible.name, { figure: t("open") }),
-        ),
+      gridOf(located),
     );
   }
 
+  /** @param {AbortSignal} signal */
   async showList(signal) {
     await Promise.all([this.grids.newest(), this.grids.themed]);
     signal.throwIfAborted();
-    const figures = this.grids.figures;
-    const value = (grid) => figures?.values[grid.grid_id] ?? null;
-    const groups = new Map();
-    for (const grid of this.grids.ofRank(this.grids.baseRank)) {
-      const top = this.grids.chain(grid.grid_id)[0];
-      if (!groups.has(top)) groups.set(top, []);
-      groups.get(top).push(grid);
-    }
-    const byName = (a, b) => a.code.localeCompare(b.code);
-    const orders = {
-      name: byName,
-      up: (a, b) => (value(a) ?? Infinity) - (value(b) ?? Infinity) || byName(a, b),
-      down: (a, b) => (value(b) ?? -Infinity) - (value(a) ?? -Infinity) || byName(a, b),
-    };
-    const rowOf = (grid) =>
-      row(() => pick(grid.grid_id), grid.name, {
-        note: grid.code,
-        figure: figures && figureText(figures.theme, value(grid)),
-        "aria-pressed": String(grid.grid_id) === state.grid ? "true" : null,
-      });
-    const single = groups.size === this.grids.ofRank(this.grids.baseRank).length;
     const own = this.grids.ofRank(this.grids.baseRank).filter(({ grid_id }) => this.grids.isOwn(grid_id));
-    const content = () => {
-      if (single) return [h("ul", { class: "rows" }, [...groups.values()].flat().sort(orders[this.sort]).map(rowOf))];
-      const tops = [...groups]
-        .map(([top, members]) => [this.grids.grid(top), members])
-        .sort((a, b) => byName(a[0], b[0]));
-      return tops.map(([top, members]) => {
-        const details = h(
-          "details",
-          { class: "town" },
-          h("summary", {}, h("span", {}, top.name), h("small", {}, t("grids_n", { n: number(members.length) }))),
-        );
-        // Rows are made when a town is opened: a thousand buttons would slow every update.
-        details.addEventListener("toggle", () => {
-          if (details.open && details.children.length === 1) {
-            details.append(
-              h(
-                "ul",
-                { class: "rows" },
-                row(() => pick(top.grid_id), t("whole_of", { name: top.name }), { figure: t("open") }),
-                members.sort(orders[this.sort]).map(rowOf),
-              ),
-            );
-          }
-        });
-        return details;
-      });
-    };
-    const slot = h("div", {}, content());
+    const slot = h("div", {}, this.gridLists());
     const sorter = h(
       "select",
       {
         id: "list-sort",
         onchange: (event) => {
           this.sort = event.target.value;
-          slot.replaceChildren(...content());
+          slot.replaceChildren(...this.gridLists());
         },
       },
       ["name", "up", "down"].map((order) =>
@@ -450,7 +414,7 @@ export class Panel {
     this.fill(
       "list",
       [h("h2", {}, t("list")), h("p", { class: "quiet" }, this.grids.themeTitle())],
-      own.length > 0 && [heading(t("own_area")), h("ul", { class: "rows" }, own.sort(byName).map(rowOf))],
+      own.length > 0 && [heading(t("own_area")), this.gridRows(own.sort(byCode))],
       h("label", { class: "sorter" }, t("sort"), sorter),
       slot,
       await this.pointLists(signal),
@@ -458,7 +422,84 @@ export class Panel {
     this.focusIfAsked();
   }
 
-  /** The points of the layers that are on, as lists. */
+  /** @param {Grid} grid */
+  figureOf(grid) {
+    return this.grids.figures?.values[grid.grid_id] ?? null;
+  }
+
+  /**
+   * Grids in the order that the reader chose.
+   *
+   * @param {Grid[]} grids
+   */
+  sorted(grids) {
+    // What has no figure comes last in both orders.
+    const sign = this.sort === "down" ? -1 : 1;
+    const rank = (/** @type {Grid} */ grid) => sign * (this.figureOf(grid) ?? sign * Infinity);
+    const byFigure = (/** @type {Grid} */ a, /** @type {Grid} */ b) => (rank(a) === rank(b) ? 0 : rank(a) - rank(b));
+    return [...grids].sort((a, b) => (this.sort === "name" ? 0 : byFigure(a, b)) || byCode(a, b));
+  }
+
+  /**
+   * @param {Grid[]} grids
+   * @param {Children} [first] a row above
+   */
+  gridRows(grids, first) {
+    const { figures } = this.grids;
+    return h(
+      "ul",
+      { class: "rows" },
+      first,
+      grids.map((grid) =>
+        row(() => pick(grid.grid_id), grid.name, {
+          note: grid.code,
+          figure: figures && figureText(figures.theme, this.figureOf(grid)),
+          "aria-pressed": String(grid.grid_id) === state.grid ? "true" : null,
+        }),
+      ),
+    );
+  }
+
+  /** Every base grid, by town; where there is no level above, in one list. */
+  gridLists() {
+    const grids = this.grids.ofRank(this.grids.baseRank);
+    /** @type {Map<number, Grid[]>} */
+    const groups = new Map();
+    for (const grid of grids) {
+      const [top] = this.grids.chain(grid.grid_id);
+      groups.set(top, [...(groups.get(top) ?? []), grid]);
+    }
+    if (groups.size === grids.length) return [this.gridRows(this.sorted(grids))];
+    return [...groups]
+      .map(([id, members]) => ({ top: this.grids.grid(id), members }))
+      .sort((a, b) => byCode(a.top, b.top))
+      .map(({ top, members }) => this.townOf(top, members));
+  }
+
+  /**
+   * @param {Grid} top
+   * @param {Grid[]} members
+   */
+  townOf(top, members) {
+    const details = h(
+      "details",
+      { class: "town" },
+      h("summary", {}, h("span", {}, top.name), h("small", {}, t("grids_n", { n: number(members.length) }))),
+    );
+    // Rows are made when a town is opened: a thousand buttons would slow every update.
+    details.addEventListener("toggle", () => {
+      if (!details.open || details.children.length > 1) return;
+      const whole = row(() => pick(top.grid_id), t("whole_of", { name: top.name }), { figure: t("open") });
+      details.append(this.gridRows(this.sorted(members), whole));
+    });
+    return details;
+  }
+
+  /**
+   * The points of the layers that are on, as lists.
+   *
+   * @param {AbortSignal} signal
+   */
   async pointLists(signal) {
     const shown = [...shownLayers()].filter((key) => this.points.isLayer(key));
     const lists = await Promise.all(shown.map((key) => this.points.pointsOf(key)));
@@ -492,12 +533,90 @@ export class Panel {
   }
 }
 
-/** What one answers for, in words. */
+/**
+ * @param {Grid} a
+ * @param {Grid} b
+ */
+const byCode = (a, b) => a.code.localeCompare(b.code);
+
+/** @param {GridSheet} sheet */
+function officersOf({ officers, stand_in }) {
+  if (!officers.length && !stand_in)
+    return h("p", { class: "quiet" }, t(offered("officers") ? "no_officer" : "officers_hidden"));
+  // The A officer first, then the B officer; who heads the level comes after those who walk the grid.
+  const place = (/** @type {Shape<"OfficerOnDuty">} */ { role, post }) => (role === "head" ? "1" : "0") + post;
+  return [
+    h("div", { class: "officers" }, [...officers].sort((a, b) => place(a).localeCompare(place(b))).map(officerCard)),
+    stand_in &&
+      h("p", { class: "first-call" }, h("small", {}, t("stand_in")), h("b", {}, stand_in.name), phone(stand_in.phone)),
+  ];
+}
+
+/** @param {GridSheet} sheet */
+const countsOf = ({ counts, area_km2 }) =>
+  counts && [
+    tiles([
+      [t("households"), number(counts.households)],
+      [t("people"), number(counts.people)],
+      [t("area"), [number(area_km2, area_km2 < 10 ? 2 : 1), h("small", {}, " km²")]],
+    ]),
+    h(
+      "div",
+      { class: "lines" },
+      line(t("buildings"), number(counts.buildings)),
+      line(t("premises"), number(counts.premises)),
+      line(t("care_households"), number(counts.care_households)),
+      line(
+        t("hazards_open"),
+        counts.hazards_major
+          ? t("of_which_major", { n: number(counts.hazards_open), major: number(counts.hazards_major) })
+          : number(counts.hazards_open),
+        counts.hazards_major ? "wrong" : "",
+      ),
+      line(t("incidents_open"), number(counts.incidents_open)),
+      line(t("incidents_month"), number(counts.incidents_month)),
+    ),
+  ];
+
+/**
+ * Whose grid a place lies in, and how sure that is.
+ *
+ * @param {LocatedPlace} located
+ */
+function gridOf({ grid, nearest, outside, on_border, near_border, distance_m }) {
+  const responsible = grid ?? nearest;
+  return [
+    heading(t(outside ? "nearest_grid" : "responsible_grid")),
+    outside && h("p", {}, tag(t("outside", { m: number(distance_m) }), "care")),
+    on_border && h("p", {}, tag(t("on_border"), "care")),
+    !on_border &&
+      near_border &&
+      nearest &&
+      h("p", {}, tag(t("near_border", { m: number(distance_m), name: nearest.name }), "care")),
+    responsible &&
+      h(
+        "ul",
+        { class: "rows" },
+        row(() => pick(responsible.grid_id), responsible.name, { figure: t("open") }),
+      ),
+  ];
+}
+
+/**
+ * What one answers for, in words.
+ *
+ * @param {Shape<"Area">[]} areas
+ */
 const ownTitle = (areas) => (areas.length === 1 ? areas[0].name : t("own_areas_n", { n: number(areas.length) }));
 
+/** @param {Shape<"Overview">} overview */
 const countyTitle = ({ county, boundaries }) => (county.code ? nameOf(county) : (boundaries?.title ?? nameOf(county)));
 
-/** The uppermost level with something to compare. */
+/**
+ * The uppermost level with something to compare.
+ *
+ * @param {Shape<"Scheme">} scheme
+ */
 function worstRank(scheme) {
   const levels = [...scheme.levels].sort((a, b) => a.rank - b.rank);
   return (levels.find((level) => level.count > 1) ?? levels[0]).rank;

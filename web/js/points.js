@@ -2,10 +2,11 @@
 
 import { get } from "./api.js";
 import { kindName } from "./figures.js";
-import { clusterIcon, marker } from "./symbols.js";
+import { clusterIcon, marker, symbolKind } from "./symbols.js";
 import { coordinates, t } from "./texts.js";
 import { placeOfPoint } from "./state.js";
 
+/** @import { Shape } from "../types/answers.js" */
 /** @import { Point } from "../types/page.js" */
 /** @typedef {{path: string, of: string, query?: import("./api.js").Parameters, keep: (point: Point) => boolean}} Source */
 
@@ -19,15 +20,6 @@ const SOURCES = {
   incidents: { path: "incidents", of: "incident", query: { status: "open" }, keep: () => true },
 };
 
-/**
- * @param {string} of
- * @param {Point} point
- */
-function symbolKind(of, point) {
-  if (of === "hazard") return point.grade === "major" ? "hazard_major" : "hazard";
-  return of === "incident" ? "incident" : point.kind;
-}
-
 export class Points {
   /**
    * @param {Window["grid_map_page"]} map
@@ -36,11 +28,15 @@ export class Points {
   constructor(map, { onPick, onError, onShown }) {
     this.onShown = onShown;
     this.cluster = map.pointCluster;
+    /** @type {Set<string>} keys of layers that are on */
     this.shown = new Set();
     this.onPick = onPick;
     this.onError = onError;
+    /** @type {Map<string, Promise<Shape<"Layer">>>} */
     this.fetched = new Map();
+    /** @type {Map<string, L.Marker[]>} */
     this.markers = new Map();
+    /** @type {Map<string, Point>} */
     this.known = new Map();
     map.clusterIcon = clusterIcon;
   }
@@ -50,12 +46,13 @@ export class Points {
    * @param {import("./api.js").Parameters} [query]
    */
   fetch(path, query) {
-    if (!this.fetched.has(path)) {
-      const answer = get(`/api/layers/${path}`, query);
-      answer.catch(() => this.fetched.delete(path));
-      this.fetched.set(path, answer);
-    }
-    return this.fetched.get(path);
+    const fetched = this.fetched.get(path);
+    if (fetched) return fetched;
+    /** @type {Promise<Shape<"Layer">>} */
+    const answer = get(`/api/layers/${path}`, query);
+    answer.catch(() => this.fetched.delete(path));
+    this.fetched.set(path, answer);
+    return answer;
   }
 
   /**
@@ -90,7 +87,8 @@ export class Points {
     for (const key of Object.keys(SOURCES)) {
       if (!this.shown.has(key)) continue;
       for (const { options } of this.markers.get(key) ?? []) {
-        kinds.set(options.symbolKind, (kinds.get(options.symbolKind) ?? 0) + 1);
+        const { symbolKind: kind = "" } = options;
+        kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
       }
     }
     return kinds;
@@ -99,15 +97,16 @@ export class Points {
   /** @param {string} key */
   async markersOf(key) {
     const source = SOURCES[key];
-    const collection = await this.fetch(source.path, source.query);
-    if (this.markers.has(key)) return this.markers.get(key);
+    const { features } = await this.fetch(source.path, source.query);
+    const known = this.markers.get(key);
+    if (known) return known;
     const markers = [];
-    for (const { geometry, properties } of collection.features) {
-      if (!source.keep(properties)) continue;
-      const [lon, lat] = geometry.coordinates;
-      const point = { of: source.of, ...properties, lon, lat };
-      point.id = `${source.of}:${properties[`${source.of}_id`]}`;
-      this.known.set(point.id, point);
+    for (const { geometry, properties } of features) {
+      const [lon, lat] = geometry?.coordinates ?? [];
+      const id = `${source.of}:${properties[`${source.of}_id`]}`;
+      const point = /** @type {Point} */ ({ of: source.of, ...properties, id, lon, lat });
+      if (!source.keep(point)) continue;
+      this.known.set(id, point);
       const title = t("hover_point", { name: point.name || kindName(point.kind) });
       const pin = marker([lat, lon], symbolKind(source.of, point), title);
       markers.push(pin.on("click", () => this.onPick(point.id)));

@@ -4,6 +4,7 @@ import { s } from "./dom.js";
 import { kindName } from "./figures.js";
 import { listed, number, t } from "./texts.js";
 
+/** @import { Point } from "../types/page.js" */
 /** @typedef {[tone: string, path: string]} Sign */
 
 // Strokes in a box of 24 × 24.
@@ -64,6 +65,17 @@ export function symbol(kind, size = 22) {
 }
 
 /**
+ * The sign of a point: of a facility its kind.
+ *
+ * @param {string} of what the point is one of
+ * @param {Point} point
+ */
+export function symbolKind(of, point) {
+  if (of === "hazard") return point.grade === "major" ? "hazard_major" : "hazard";
+  return of === "incident" ? "incident" : point.kind;
+}
+
+/**
  * A marker for one point.
  *
  * @param {L.LatLngExpression} latlng
@@ -84,8 +96,8 @@ export function clusterIcon(cluster) {
   /** @type {Map<string, number>} */
   const counts = new Map();
   for (const child of cluster.getAllChildMarkers()) {
-    const { symbolKind } = child.options;
-    counts.set(symbolKind, (counts.get(symbolKind) ?? 0) + 1);
+    const { symbolKind: kind } = child.options;
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
   const total = cluster.getChildCount();
   const radius = 15;

@@ -2,15 +2,17 @@
 
 import type { components, paths } from "./api.js";
 
-/** A path of the description with any text in the places of its {parameters}. */
-type Filled<Path extends string> = Path extends `${infer Before}{${string}}${infer After}`
-  ? `${Before}${string}${Filled<After>}`
+/** A path of the description with any text, or any number, in the places of its {parameters}. */
+type Filled<Path extends string, With extends string | number> = Path extends `${infer Before}{${string}}${infer After}`
+  ? `${Before}${With}${Filled<After, With>}`
   : Path;
 
 /** The path of the description that a script means: the same text, or the same text but for parameters. */
 type Meant<Path extends string> = Path extends keyof paths
   ? Path
-  : { [P in keyof paths]: Path extends Filled<P> ? (Filled<P> extends Path ? P : never) : never }[keyof paths];
+  : {
+      [P in keyof paths]: Path extends Filled<P, string> ? (Filled<P, number> extends Path ? P : never) : never;
+    }[keyof paths];
 
 /** The body of an answer that went well; any where the description does not say. */
 export type Answer<Path extends string, Method extends string> = [Meant<Path>] extends [never]
@@ -20,7 +22,9 @@ export type Answer<Path extends string, Method extends string> = [Meant<Path>] e
       ? Stated<Body>
       : Responses extends { 201: { content: { "application/json": infer Body } } }
         ? Stated<Body>
-        : any
+        : Responses extends { 202: { content: { "application/json": infer Body } } }
+          ? Stated<Body>
+          : any
     : any;
 
 type Stated<Body> = unknown extends Body ? any : Body;

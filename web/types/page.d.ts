@@ -104,7 +104,10 @@ export interface Pixel {
 export type Box = [number, number, number, number];
 
 /** Figures of a theme for the map, as the API gives them or as a mode makes them. */
-export type Figures = Omit<Shape<"MapFigures">, "status" | "theme" | "class_of" | "values"> & {
+export type Figures = Pick<Shape<"MapFigures">, "unit" | "of" | "day"> & {
+  scheme?: string;
+  rank?: number;
+  classes: { colour: string; label: string; count: number }[];
   status: string;
   theme: string;
   title?: string;
