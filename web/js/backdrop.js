@@ -49,11 +49,12 @@ function keepRefused(isMissing) {
 export class Backdrop {
   /**
    * @param {L.Map} map
-   * @param {(error: Error) => void} onError
+   * @param {{onError: (error: Error) => void, onDrawn: () => void}} told
    */
-  constructor(map, onError) {
+  constructor(map, { onError, onDrawn }) {
     this.map = map;
     this.onError = onError;
+    this.onDrawn = onDrawn;
     this.look = {};
     this.isLost = false;
     /** @type {Painter | null} */
@@ -85,7 +86,8 @@ export class Backdrop {
     }
     try {
       const { Vector } = await (library ?? import("./vector.js"));
-      this.take(new Vector(this.map, { kind, ground, onLost: () => this.lose(ground), onError: this.onError }));
+      const { onError, onDrawn } = this;
+      this.take(new Vector(this.map, { kind, ground, onLost: () => this.lose(ground), onError, onDrawn }));
     } catch {
       await this.goLight("light_no_webgl", ground);
     }
@@ -123,7 +125,7 @@ export class Backdrop {
    */
   async goLight(why, ground) {
     const { Light } = await import("./light.js");
-    this.take(new Light(this.map, { ground, onError: this.onError }));
+    this.take(new Light(this.map, { ground, onError: this.onError, onDrawn: this.onDrawn }));
     at("drawn").replaceChildren(
       h("span", { title: t(why) }, t("light_map"), h("span", { class: "unseen" }, ` ${t(why)}`)),
     );
@@ -173,6 +175,11 @@ export class Backdrop {
    */
   gridAt(place) {
     return this.painter?.gridAt(place) ?? null;
+  }
+
+  /** The streets with a name that are drawn now, in pieces. */
+  streets() {
+    return this.painter?.streets() ?? [];
   }
 
   /** Resolve once all that is in view is drawn. */

@@ -21,11 +21,12 @@ const MARGIN = 16; // pixels by which what is drawn may reach over its own box
 export class Light {
   /**
    * @param {L.Map} map
-   * @param {{ground: Description, onError: (error: Error) => void}} parts
+   * @param {{ground: Description, onError: (error: Error) => void, onDrawn: () => void}} parts
    */
-  constructor(map, { ground, onError }) {
+  constructor(map, { ground, onError, onDrawn }) {
     this.map = map;
     this.onError = onError;
+    this.onDrawn = onDrawn;
     /** @type {Partial<Record<Source, Description>>} */
     this.sources = { ground };
     /** @type {Map<string, Kept>} */
@@ -54,7 +55,9 @@ export class Light {
     const Tiles = L.GridLayer.extend({
       createTile(/** @type {Place} */ { x, y, z }) {
         const canvas = /** @type {Canvas} */ (document.createElement("canvas"));
-        canvas.ratio = Math.min(devicePixelRatio || 1, 2);
+        // Between two whole zooms tiles are drawn larger than they are.
+        const ratio = Math.min(devicePixelRatio || 1, 2) * Math.max(map.getZoomScale(map.getZoom(), z), 1);
+        canvas.ratio = Math.ceil(TILE * ratio) / TILE;
         canvas.width = canvas.height = TILE * canvas.ratio;
         canvas.place = { x, y, z: z - 1 }; // tiles of 512 pixels: one zoom less than Leaflet's
         light.canvases.add(canvas);
@@ -135,6 +138,7 @@ export class Light {
 
   tellDrawn() {
     if (this.frame || ![...this.kept.values()].every(({ isThere }) => isThere)) return;
+    this.onDrawn();
     this.whenDrawn.splice(0).forEach((resolve) => resolve());
   }
 
@@ -227,6 +231,42 @@ export class Light {
     const { place: tile, factor } = this.tileOf(source, place);
     const [px, py] = [(x / factor - tile.x) * grids.extent, (y / factor - tile.y) * grids.extent];
     return grids.features.find((feature) => isInside(feature, px, py))?.id ?? null;
+  }
+
+  /**
+   * The streets with a name that are drawn now, in pieces.
+   *
+   * @returns {import("./street_names.js").Street[]}
+   */
+  streets() {
+    const source = this.sources.ground;
+    if (!source || !this.look.hasRoads || this.look.hasBase) return [];
+    const zoom = this.map.getZoom();
+    const { min } = this.map.getPixelBounds();
+    if (!min) return [];
+    /** @type {Map<string, import("./street_names.js").Street[]>} */
+    const byTile = new Map();
+    for (const canvas of this.canvases) {
+      const { x, y, z } = this.tileOf(source, canvas.place).place;
+      const key = `${z} ${x} ${y}`;
+      const roads = this.partsOf("ground", canvas.place)?.roads;
+      if (!roads || canvas.place.z !== Math.round(zoom) - 1 || byTile.has(key)) continue;
+      const side = TILE * 2 ** (zoom - 1 - z);
+      const scale = side / roads.extent;
+      const pixels = (/** @type {number[]} */ line) =>
+        Array.from({ length: line.length / 2 }, (_, i) => ({
+          x: x * side + line[2 * i] * scale - min.x,
+          y: y * side + line[2 * i + 1] * scale - min.y,
+        }));
+      const named = roads.features.filter(({ properties }) => properties.name);
+      byTile.set(
+        key,
+        named.flatMap(({ lines, properties: { name, road_class } }) =>
+          lines.map((line) => ({ name: String(name), road_class: String(road_class), points: pixels(line) })),
+        ),
+      );
+    }
+    return [...byTile.values()].flat();
   }
 
   // --- drawing ------------------------------------------------------------------------------------

@@ -164,7 +164,7 @@ const sheet = wireSheet(); // before the first look: the map keeps clear of the 
 lookFirst();
 const isCovering = () => state.mode === "coverage" || state.mode === "report";
 let pickedOnMap = false;
-const ground = new Backdrop(map, onError);
+const ground = new Backdrop(map, { onError, onDrawn: () => names.refresh() });
 const points = new Points(map, {
   onPick: (point) => show({ point, grid: "", view: "" }),
   onError,
@@ -202,6 +202,7 @@ const names = new Names(map, /** @type {L.LayerGroup} */ (layers.names), {
     (grids.levels.length ? grids.ofRank(grids.baseRank) : []),
   figures: () => grids.figures,
   selected: () => grids.selected,
+  streets: () => ground.streets(),
   marks: () => marksOf(map),
   blocked: () => mapView.bars(),
 });
@@ -480,8 +481,9 @@ const actions = {
     const [x, y] = PAN[/** @type {KeyboardEvent} */ (event).key];
     map.panBy([x * PAN_PX, y * PAN_PX]);
   },
-  zoomIn: () => map.zoomIn(),
-  zoomOut: () => map.zoomOut(),
+  // To the next whole zoom, also from what a fit has left between two.
+  zoomIn: () => map.setZoom(Math.floor(map.getZoom()) + 1),
+  zoomOut: () => map.setZoom(Math.ceil(map.getZoom()) - 1),
   back: stepBack,
 };
 

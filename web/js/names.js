@@ -3,10 +3,12 @@
 import { token } from "./dom.js";
 import { figureText } from "./figures.js";
 import { RANK, place } from "./placement.js";
+import { streetNames } from "./street_names.js";
 import { isEnglish } from "./texts.js";
 
 /** @import { Box, Figures } from "../types/page.js" */
 /** @import { Claim } from "./placement.js" */
+/** @import { Street, StreetName } from "./street_names.js" */
 /** @typedef {[text: string, pixels: number, weight: number]} Line */
 /** @typedef {{lat: number, lon: number, lines: Line[], order: number, isChosen?: boolean, isMovable?: boolean}} Name */
 /** @typedef {{geometry: {coordinates: number[]}, properties: Record<string, any>}} Place */
@@ -16,6 +18,7 @@ import { isEnglish } from "./texts.js";
  * @property {() => NamedGrid[]} grids
  * @property {() => Figures | null} figures
  * @property {() => number | null} selected
+ * @property {() => Street[]} streets
  * @property {() => Claim[]} marks
  * @property {() => Box[]} blocked
  */
@@ -25,13 +28,20 @@ const MARGIN = 0.2;
 const LEADING = 3;
 const BESIDE = 14; // how far a great place's name may stand from its place
 const GRIDS_FROM = 14;
+const STREETS_FROM = 15;
+const STREET_ORDER = 30; // after grids and places
+/** @type {[pixels: number, weight: number]} */
+const STREET_TYPE = [12, 400];
+const STEEP = Math.PI / 3.6;
+const CHINESE = /^[\u4e00-\u9fff]+$/;
 const SINGLE_LEVEL_FROM = 10;
 /** @type {Record<string, [size: number, weight: number, first: number, last: number]>} */
 const SIZES = { county: [15, 600, 8, 9], town: [14, 600, 9, 16], village: [12, 500, 12, 17] };
 
 export class Names {
   /**
-   * What is written is asked for each time: grids, figures, selected; marks that claim room, too, and what is blocked.
+   * What is written is asked for each time: grids, figures, selected, streets; marks that claim room, too, and what
+   * is blocked.
    *
    * @param {L.Map} map
    * @param {L.LayerGroup} group
@@ -42,6 +52,7 @@ export class Names {
     this.grids = sources.grids;
     this.figures = sources.figures;
     this.selected = sources.selected;
+    this.streets = sources.streets;
     this.marks = sources.marks;
     this.blocked = sources.blocked;
     this.frame = 0;
@@ -158,7 +169,7 @@ export class Names {
   /**
    * Write the lines of a name, centred below a point of the map.
    *
-   * @param {Name} name
+   * @param {Pick<Name, "lines">} name
    * @param {CanvasRenderingContext2D} context
    * @param {number} x
    * @param {number} top
@@ -174,6 +185,47 @@ export class Names {
       context.fillText(text, x, y);
       y += (pixels + LEADING) / 2;
     });
+  }
+
+  /**
+   * Names of streets, each along its street.
+   *
+   * @param {CanvasRenderingContext2D} context
+   * @param {L.Point} size
+   */
+  streetClaims(context, size) {
+    if (this.map.getZoom() < STREETS_FROM) return [];
+    const [pixels, weight] = STREET_TYPE;
+    context.font = `${weight} ${pixels}px ${FONT}`;
+    const names = streetNames(this.streets(), size, (name) => context.measureText(name).width + 2 * LEADING);
+    return names.map((street) => this.streetClaim(street, context));
+  }
+
+  /**
+   * @param {StreetName} street
+   * @param {CanvasRenderingContext2D} context
+   * @returns {Claim}
+   */
+  streetClaim({ name, x, y, angle, width, order }, context) {
+    const [pixels, weight] = STREET_TYPE;
+    const [cos, sin] = [Math.abs(Math.cos(angle)), Math.abs(Math.sin(angle))];
+    const [across, up] = [(width * cos + pixels * sin) / 2, (width * sin + pixels * cos) / 2];
+    // On a steep street Chinese is written from above, character below character.
+    const isColumn = Math.abs(angle) > STEEP && CHINESE.test(name);
+    /** @type {Line[]} */
+    const lines = (isColumn ? [...name] : [name]).map((text) => [text, pixels, weight]);
+    const write = () => {
+      context.save();
+      context.translate(x, y);
+      context.rotate(isColumn ? angle - (Math.sign(angle) * Math.PI) / 2 : angle);
+      this.write({ lines }, context, 0, -(lines.length * (pixels + LEADING)) / 2);
+      context.restore();
+    };
+    return {
+      order: RANK.name + STREET_ORDER + order,
+      forms: [[x - across, y - up, x + across, y + up]],
+      take: (form) => form >= 0 && write(),
+    };
   }
 
   draw() {
@@ -198,6 +250,7 @@ export class Names {
       context.strokeStyle = token("halo");
       this.inks = [token("ink"), token("muted")];
       names = this.wanted().flatMap((name) => this.claimOf(name, context, size) ?? []);
+      names.push(...this.streetClaims(context, size));
     }
     // Marks are placed also where no names are wanted.
     place([...this.marks(), ...names], this.blocked());

@@ -254,7 +254,7 @@ export class Panel {
         [t("premises"), number(counts.premises)],
       ]),
       own,
-      counts.outside && h("p", {}, tag(t("outside_count", { n: number(counts.outside) }), "care")),
+      (counts.outside ?? 0) > 0 && h("p", {}, tag(t("outside_count", { n: number(counts.outside) }), "care")),
       STANDARDS.filter((standard) => !areas || coverage?.[standard]).map((standard) =>
         coverage?.[standard]
           ? coverageBlock(standard, coverage[standard], choose)

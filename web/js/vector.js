@@ -24,9 +24,10 @@ function styleSheet() {
 export class Vector {
   /**
    * @param {L.Map} map
-   * @param {{kind: string, ground: Description, onLost: () => void, onError: (error: Error) => void}} parts
+   * @param {{kind: string, ground: Description, onLost: () => void, onError: (error: Error) => void, onDrawn: () => void}} parts
    */
-  constructor(map, { kind, ground, onLost, onError }) {
+  constructor(map, { kind, ground, onLost, onError, onDrawn }) {
+    this.map = map;
     const isFast = kind === "hardware";
     styleSheet();
     /** @type {Figures | null} */
@@ -61,6 +62,7 @@ export class Vector {
     canvas.setAttribute("aria-hidden", "true");
     canvas.addEventListener("webglcontextlost", () => onLost());
     this.gl.on("error", (/** @type {{error: Error}} */ { error }) => onError(error));
+    this.gl.on("idle", onDrawn);
     this.ground = ground;
     this.loaded = new Promise((resolve) => {
       this.gl.once("load", resolve);
@@ -158,6 +160,24 @@ export class Vector {
     if (!this.gl.getLayer("fills")) return null;
     const [grid] = this.gl.queryRenderedFeatures(this.gl.project([lng, lat]), { layers: ["fills"] });
     return grid?.id ?? null;
+  }
+
+  /**
+   * The streets with a name that are drawn now, in pieces.
+   *
+   * @returns {import("./street_names.js").Street[]}
+   */
+  streets() {
+    if (!this.look.hasRoads || this.look.hasBase || !this.gl.getSource("ground")) return [];
+    /** @type {{geometry: GeoJSON.LineString | GeoJSON.MultiLineString, properties: Record<string, string>}[]} */
+    const roads = this.gl.querySourceFeatures("ground", { sourceLayer: "roads", filter: ["has", "name"] });
+    return roads.flatMap(({ geometry, properties: { name, road_class } }) =>
+      (geometry.type === "LineString" ? [geometry.coordinates] : geometry.coordinates).map((line) => ({
+        name,
+        road_class,
+        points: line.map(([lon, lat]) => this.map.latLngToContainerPoint([lat, lon])),
+      })),
+    );
   }
 
   /** Resolve once everything in view is drawn. */

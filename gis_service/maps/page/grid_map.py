@@ -148,6 +148,8 @@ class GridMap(folium.Map):
             prefer_canvas=True,
             attribution_control=False,
             wheel_px_per_zoom_level=90,
+            # What is fitted fills the room that is free; a whole step could leave half of it empty.
+            zoom_snap=0.25,
             # Where drawing is slow a fade ends after Leaflet has looked for tiles to remove, and
             # those of the zoom before stay under the map for good.
             fade_animation=False,
