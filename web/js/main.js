@@ -523,7 +523,7 @@ function wireShell() {
   map.on("click", ({ latlng }) => {
     const id = state.mode === "dispatch" ? null : grids.under(latlng);
     if (state.mode === "dispatch") choosePlace(latlng);
-    else if (state.mode === "plan") screens.plan.now?.click(latlng, id);
+    else if (state.mode === "plan") screens.plan.now?.click(latlng, id ?? 0);
     else if (isCovering() && screens.coverage.now?.click(latlng)) return;
     else if (id) grids.onPick(id);
     else show({ grid: "", point: "" });

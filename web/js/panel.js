@@ -76,8 +76,7 @@ export class Panel {
     this.sort = "name";
     this.wantsFocus = false;
     this.mayFly = false;
-    /** @type {AbortController | null} */
-    this.abort = null;
+    this.abort = new AbortController();
   }
 
   /**
@@ -122,7 +121,7 @@ export class Panel {
   }
 
   async update() {
-    this.abort?.abort();
+    this.abort.abort();
     this.abort = new AbortController();
     const { signal } = this.abort;
     try {
