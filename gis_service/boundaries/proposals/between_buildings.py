@@ -1,7 +1,8 @@
 """Where to cut a block that no street or footpath parts: between its buildings, by short lines.
 
 Each building has the land that is nearer to it than to any other one (Voronoi). Buildings are
-halved again and again across the shortest border between them that leaves both sides a fair share.
+halved again and again across the shortest quiet border that leaves both sides a fair share: far
+from houses, or along a street that ends in the block.
 Everything is metres in a local plane. Nothing here knows grids.
 """
 
@@ -17,6 +18,11 @@ from gis_service.geodesy import GeometryArray
 OUTLINE_STEP_M: Final = 8.0
 """A footprint's outline is taken at so many metres, so that no line cuts a corner off."""
 _DIRECTIONS: Final = 8
+_QUIET_M: Final = 20.0
+"""So far from the nearest building a metre of border counts half."""
+_BESIDE_M: Final = 8.0
+_STREET_SHARE: Final = 0.3
+"""A metre so near to a street that ends in the block counts so much of that."""
 _LIGHTER_SHARE: Final = 0.35
 """A side gets at least so much of the weight, where the buildings allow it."""
 
@@ -25,19 +31,20 @@ IntArray = npt.NDArray[np.int64]
 
 
 def draw_lines_between(
-    block: Any, buildings: GeometryArray, weight: FloatArray, limit: float
+    block: Any, buildings: GeometryArray, weight: FloatArray, limit: float, streets: GeometryArray
 ) -> GeometryArray:
     """Draw lines that part a block's buildings into groups no heavier than ``limit``."""
     places, owner = _sample_outlines(buildings)
     if len(places) < 2:
         return np.empty(0, dtype=object)
     ridges, beside = _draw_ridges(places, block)
+    noise = _measure_noise(places[beside[:, 0]], ridges, streets)
     beside = owner[beside]
     apart = beside[:, 0] != beside[:, 1]
-    ridges, beside = ridges[apart], beside[apart]
+    ridges, beside, noise = ridges[apart], beside[apart], noise[apart]
     shapely.prepare(block)
     within = shapely.intersects_xy(block, ridges.mean(axis=1))
-    lengths = np.hypot(*(ridges[:, 1] - ridges[:, 0]).T) * within
+    lengths = np.hypot(*(ridges[:, 1] - ridges[:, 0]).T) * noise * within
     middles = shapely.get_coordinates(shapely.centroid(buildings))
     group = _halve(middles, weight, beside, lengths, limit)
     lines: Any = shapely.linestrings(ridges[group[beside[:, 0]] != group[beside[:, 1]]])
@@ -66,6 +73,16 @@ def _draw_ridges(places: FloatArray, block: Any) -> tuple[FloatArray, IntArray]:
     beside = np.asarray(cells.ridge_points, dtype=np.int64)
     inner = (ends >= 0).all(axis=1) & (beside < len(places)).all(axis=1)
     return cells.vertices[ends[inner]], beside[inner]
+
+
+def _measure_noise(places: FloatArray, ridges: FloatArray, streets: GeometryArray) -> FloatArray:
+    """Tell how unwelcome a metre of each border is: less far from houses, least along a street."""
+    middles = ridges.mean(axis=1)
+    noise: FloatArray = _QUIET_M / (_QUIET_M + np.hypot(*(middles - places).T))
+    points = shapely.points(middles)
+    near = shapely.STRtree(streets).query(points, predicate="dwithin", distance=_BESIDE_M)[0]
+    noise[near] *= _STREET_SHARE
+    return noise
 
 
 def _halve(

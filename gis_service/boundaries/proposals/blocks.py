@@ -196,11 +196,11 @@ class _Parted:
         touched = np.unique(site.building_tree.query(lines, predicate="intersects")[1])
         outlined = site.buildings[touched]
         rings = shapely.get_exterior_ring(shapely.get_parts(outlined))
-        cutters = [
-            np.rint(shapely.get_coordinates(line)).astype(np.int64) + site.origin
-            for line in (*lines, *rings)
-        ]
-        cut = site.draft.cut(site.keys, cutters)
+        xy, line = shapely.get_coordinates(np.concatenate([lines, rings]), return_index=True)
+        cutters = np.split(
+            np.rint(xy).astype(np.int64) + site.origin, np.flatnonzero(np.diff(line)) + 1
+        )
+        cut = site.draft.cut(site.keys, cutters if len(xy) else [])
         atom, of_unit = _place_units(site, cut)
         held = _add_up(of_unit, site.households, len(cut.old))
         inside = shapely.point_on_surface(cut.cut.atoms)
@@ -348,7 +348,9 @@ def _pass_between_buildings(site: _Land, parted: _Parted, block: int, land: Any)
     weight = np.concatenate([weight, site.households[units[alone]]])
     limit = float(site.limit[parted.home[block]])
     flat = site.to_metres(land)
-    lines = draw_lines_between(flat, site.to_metres(shapes), weight, limit)
+    ways = np.concatenate([site.streets, site.footpaths])
+    ways = site.to_metres(ways[shapely.intersects(land, ways)])
+    lines = draw_lines_between(flat, site.to_metres(shapes), weight, limit, ways)
     if not len(lines):
         return lines
     merged = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(lines)))
@@ -561,8 +563,11 @@ def _survey(
 
     near = np.sort(lines.query(around)[1])
     clipped, line = shapely.get_parts(shapely.clip_by_rect(lines[near], *box), return_index=True)
-    on_foot = is_footpath[near][line]
-    clipped = to_steps(clipped)
+    land = shapely.coverage_union_all(shapely.get_parts(faces))
+    shapely.prepare(land)
+    met = shapely.intersects(land, clipped)
+    on_foot = is_footpath[near][line[met]]
+    clipped = to_steps(clipped[met])
     buildings = footprints[np.sort(footprints.query(around)[1])]
     xy, counts = loads.unit_places(units), loads.unit_counts(units)
     home = np.full(len(units), -1, dtype=np.int64)
