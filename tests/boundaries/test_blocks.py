@@ -233,15 +233,26 @@ def test_a_block_too_heavy_is_cut_along_footpaths_then_between_buildings(
     assert (share.sum(axis=1) - share.max(axis=1)).max() < 2
 
 
-def test_a_building_with_more_than_a_grid_may_hold_stays_whole_and_is_told(
-    straight: Tessellation,
-) -> None:
+def test_a_heavy_block_is_cut_where_green_land_ends(straight: Tessellation) -> None:
+    homes = houses(np.random.default_rng(1), 40, box(2.02, 2.02, 0.95, 0.95))
+    draft, loads = Draft(straight, parents_of(straight)), place(straight, homes, np.full(40, 1))
+    park = PackedShapes(np.array([shapely.boundary(box(2.3, 1.5, 0.4, 2))]))
+    blocks = cut_blocks(
+        draft, ["22"], loads, PackedShapes(NONE), PackedShapes(homes), cover_edges=park
+    )
+    assert len(blocks.faces) == 3
+    assert (blocks.on_street_m == 0).all()
+    empty = place(straight, NONE, [])
+    light = cut_blocks(
+        draft, ["22"], empty, PackedShapes(NONE), PackedShapes(NONE), cover_edges=park
+    )
+    assert len(light.faces) == 1
+
+
+def test_a_building_with_more_than_a_grid_may_hold_stays_whole(straight: Tessellation) -> None:
     homes = houses(np.random.default_rng(1), 2, box(2.2, 2.2, 0.5, 0.5))
     draft, loads = Draft(straight, parents_of(straight)), place(straight, homes, [340, 20])
     blocks = cut_blocks(draft, ["22"], loads, PackedShapes(NONE), PackedShapes(homes))
-    told = next(one for one in blocks.told if one.key == "boundaries.proposal_big_building")
-    assert told.values == {"n": 340, "most": 300}
-    assert shapely.distance(told.place, homes[0]) < 1e-8
     assert sorted(blocks.graph.population.tolist()) == [20, 340]
 
 

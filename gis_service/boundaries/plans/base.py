@@ -42,6 +42,8 @@ class Base(Boundaries):
     street_count: int
     # Which of them are for walking alone: they cut only what nothing else cuts.
     footpaths: npt.NDArray[np.bool_]
+    # Where green and built land ends: seen on the ground, though no street.
+    cover_edges: PackedShapes
     # Buildings: outline, or point where there is none, and id.
     footprints: PackedShapes
     building_ids: npt.NDArray[np.int64]
@@ -62,7 +64,8 @@ def read_base(connection: sa.Connection, version: Version) -> Base:
     scheme = queries.read_scheme(connection, version.scheme_id)
     drawn = read_boundaries(connection, version)
     houses = _count_houses(connection)
-    (streets, on_foot), water = queries.read_streets(connection), queries.read_banks(connection)
+    streets, on_foot = queries.read_streets(connection)
+    water = queries.read_outlines(connection, ("water",))
     return Base(
         version,
         drawn.grids,
@@ -74,6 +77,7 @@ def read_base(connection: sa.Connection, version: Version) -> Base:
         PackedShapes(np.concatenate([streets, water])),
         len(streets),
         np.concatenate([on_foot, np.zeros(len(water), dtype=bool)]),
+        PackedShapes(queries.read_outlines(connection, ("green", "built"))),
         PackedShapes(houses.shapes),
         houses.ids,
         houses.counts[:, 0].astype(np.int64),

@@ -5,7 +5,7 @@ Only numbers of people and houses leave here, never a person; so they are read i
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -366,16 +366,16 @@ def read_streets(connection: sa.Connection) -> tuple[GeometryArray, npt.NDArray[
     return np.asarray(rows["geom"][order], dtype=object), rows["on_foot"][order].astype(bool)
 
 
-def read_banks(connection: sa.Connection) -> GeometryArray:
-    """Read the banks of all water, outlines as lines."""
+def read_outlines(connection: sa.Connection, kinds: Sequence[str]) -> GeometryArray:
+    """Read where land of some kinds of cover ends, outlines as lines: the banks of all water."""
     cover = t.land_cover.c
     rows = connection.execute(
-        sa.select(sa.func.ST_AsBinary(cover.geom)).where(cover.kind == "water").order_by(cover.key)
+        sa.select(sa.func.ST_AsBinary(cover.geom)).where(cover.kind.in_(kinds)).order_by(cover.key)
     )
     rings = shapely.get_rings(shapely.get_parts(shapely.from_wkb([bytes(row[0]) for row in rows])))
-    banks = np.empty(len(rings), dtype=object)
-    banks[:] = [shapely.LineString(ring.coords) for ring in rings]
-    return banks
+    lines = np.empty(len(rings), dtype=object)
+    lines[:] = [shapely.LineString(ring.coords) for ring in rings]
+    return lines
 
 
 def read_grids_with_officer(connection: sa.Connection) -> frozenset[str]:

@@ -144,9 +144,10 @@ class _Land:
     origin: IntArray
     # Metres of a step east and north.
     scale: FloatArray
-    # Streets and banks; footpaths apart; outlines of buildings.
+    # Streets and banks; footpaths; where green and built land ends; outlines of buildings.
     streets: GeometryArray
     footpaths: GeometryArray
+    cover_edges: GeometryArray
     buildings: GeometryArray
     # Place, today's grid, households and people of each unit.
     unit_xy: FloatArray
@@ -333,7 +334,8 @@ def _clip(lines: GeometryArray, land: Any, site: _Land) -> GeometryArray:
 def _follow_footpaths(site: _Land, parted: _Parted, block: int, land: Any) -> GeometryArray:
     del parted, block
     shapely.prepare(land)
-    return _clip(site.footpaths[shapely.intersects(land, site.footpaths)], land, site)
+    ways = np.concatenate([site.footpaths, site.cover_edges])
+    return _clip(ways[shapely.intersects(land, ways)], land, site)
 
 
 def _pass_between_buildings(site: _Land, parted: _Parted, block: int, land: Any) -> GeometryArray:
@@ -482,8 +484,9 @@ def cut_blocks(
     lines: PackedShapes,
     footprints: PackedShapes,
     *,
-    # Which lines cut only blocks that are too heavy; none where None.
+    # Which lines cut only blocks that are too heavy, and outlines of land that do; none where None.
     footpaths: Mask | None = None,
+    cover_edges: PackedShapes | None = None,
     # Grids that are cut along streets alone: locked ones.
     whole: Collection[str] = (),
 ) -> Blocks:
@@ -500,7 +503,8 @@ def cut_blocks(
     begin = 0
     for grids in villages.values():
         own = loads.unit_positions(grids)
-        site = _survey(draft, grids, loads, own, lines, footprints, is_footpath, whole)
+        ways = _Ways(lines, is_footpath, cover_edges or PackedShapes(np.empty(0, dtype=object)))
+        site = _survey(draft, grids, loads, own, ways, footprints, whole)
         village, placed = _cut_village(site, begin, [position[key] for key in grids])
         of_unit[np.searchsorted(units, own)] = placed + begin
         begin += len(village.home)
@@ -542,33 +546,43 @@ class _Village:
     linework: _Linework
 
 
+@dataclass(frozen=True)
+class _Ways:
+    """What a border may follow, lon, lat."""
+
+    lines: PackedShapes
+    is_footpath: Mask
+    cover_edges: PackedShapes
+
+
 def _survey(
-    draft: Draft, grids: Sequence[str], loads: Loads, units: IntArray, lines: PackedShapes,
-    footprints: PackedShapes, is_footpath: Mask, whole: Collection[str],
+    draft: Draft, grids: Sequence[str], loads: Loads, units: IntArray, ways: _Ways,
+    footprints: PackedShapes, whole: Collection[str],
 ) -> _Land:  # fmt: skip
     """Bring together what a village's blocks are made of."""
     faces = np.array(list(draft.faces(grids).values()), dtype=object)
-    west, south, east, north = shapely.total_bounds(faces)
-    box = (
-        west - _AROUND_DEGREES,
-        south - _AROUND_DEGREES,
-        east + _AROUND_DEGREES,
-        north + _AROUND_DEGREES,
-    )
-    around = np.array([shapely.box(*box)])
+    land = shapely.coverage_union_all(shapely.get_parts(faces))
+    shapely.prepare(land)
+    west, south, east, north = land.bounds
+    box = shapely.box(west, south, east, north).buffer(_AROUND_DEGREES, join_style="mitre")
     origin = np.rint(np.array([west, south]) * PER_DEGREE).astype(np.int64)
 
     def to_steps(geometries: Any) -> Any:
         return shapely.transform(geometries, lambda xy: np.rint(xy * PER_DEGREE) - origin)
 
-    near = np.sort(lines.query(around)[1])
-    clipped, line = shapely.get_parts(shapely.clip_by_rect(lines[near], *box), return_index=True)
-    land = shapely.coverage_union_all(shapely.get_parts(faces))
-    shapely.prepare(land)
-    met = shapely.intersects(land, clipped)
-    on_foot = is_footpath[near][line[met]]
-    clipped = to_steps(clipped[met])
-    buildings = footprints[np.sort(footprints.query(around)[1])]
+    def near(shapes: PackedShapes) -> IntArray:
+        return np.sort(shapes.query(np.array([box]))[1])
+
+    def clip(shapes: PackedShapes) -> tuple[GeometryArray, IntArray]:
+        found = near(shapes)
+        clipped = shapely.clip_by_rect(shapes[found], *box.bounds)
+        parts, shape = shapely.get_parts(clipped, return_index=True)
+        met = shapely.intersects(land, parts)
+        return to_steps(parts[met]), found[shape[met]]
+
+    lines, line = clip(ways.lines)
+    on_foot = ways.is_footpath[line]
+    buildings = footprints[near(footprints)]
     xy, counts = loads.unit_places(units), loads.unit_counts(units)
     home = np.full(len(units), -1, dtype=np.int64)
     for number, key in enumerate(grids):
@@ -581,8 +595,9 @@ def _survey(
         np.array([key in whole for key in grids], dtype=bool),
         origin,
         metres_per_degree((south + north) / 2) / PER_DEGREE,
-        clipped[~on_foot],
-        clipped[on_foot],
+        lines[~on_foot],
+        lines[on_foot],
+        clip(ways.cover_edges)[0],
         to_steps(buildings[shapely.get_dimensions(buildings) == 2]),
         np.rint(xy * PER_DEGREE) - origin,
         home,
@@ -622,13 +637,6 @@ def _tell(
         if len(atoms) > 1:
             place = shapely.point_on_surface(land)
             told.append(Told(key, {"n": round(households)}, place, atoms + begin))
-    for unit in np.flatnonzero(site.households > site.most[site.unit_home]).tolist():
-        filling = {
-            "n": round(site.households[unit]),
-            "most": round(site.most[site.unit_home[unit]]),
-        }
-        place = shapely.points((site.unit_xy[unit] + site.origin) / PER_DEGREE)
-        told.append(Told("boundaries.proposal_big_building", filling, place, none))
     if not len(site.streets):
         place = shapely.point_on_surface(shapely.multipolygons(shapely.get_parts(faces)))
         told.append(Told("boundaries.proposal_no_streets", {}, place, none))
