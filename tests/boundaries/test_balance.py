@@ -79,18 +79,19 @@ def test_a_road_along_the_county_s_border_counts_whole(straight: Tessellation) -
     assert loads["20"].patrol_km == pytest.approx(0.8 * STEP * 110_800 / 1000, rel=1e-2)
 
 
-def test_what_will_be_after_an_edit_is_told_before_it_is_done(straight: Tessellation) -> None:
+def test_an_edit_that_is_taken_back_leaves_the_figures_as_they_were(
+    straight: Tessellation,
+) -> None:
     draft = Draft(straight, parents_of(straight))
     loads = loads_of(draft, units_at((2.5, 2.2), (2.5, 2.8)), roads(line((2.5, 2.1), (2.5, 2.9))))
     edit = {"kind": "split", "grid": "22", "line": line((1.9, 2.5), (3.1, 2.5)), "keeps": "left"}
     before = loads.of()
-    change = draft.apply(edit)
-    expected = loads.after(change)
-    assert loads.of() == before
-    assert expected["22"].households == expected["new-1"].households == 10
-    assert expected["new-1"].target == (80, 300)
-    loads.apply(change)
-    assert loads.of(["22", "new-1"]) == expected
+    loads.apply(draft.apply(edit))
+    tried = loads.of(["22", "new-1"])
+    assert tried["22"].households == tried["new-1"].households == 10
+    patrol_km = tried["22"].patrol_km + tried["new-1"].patrol_km
+    assert patrol_km == pytest.approx(before["22"].patrol_km, abs=1e-3)  # each is rounded
+    assert tried["new-1"].target == (80, 300)
     loads.apply(draft.undo())
     assert loads.of() == before
 
@@ -108,9 +109,7 @@ def test_two_hundred_edits_give_what_counting_everything_gives(drawn: Tessellati
     units = units_at(*places, counts=counts.tolist())
     loads = loads_of(draft, units, roads(*lines))
     for count, change in enumerate(redrawing.edited(draft, random.Random(4), 60)):
-        expected = loads.after(change)
         loads.apply(change)
-        assert loads.of(expected) == expected
         if count % 20 == 19:
             assert_equal(loads, loads_of(draft, units, roads(*lines)))
     while draft.changes:

@@ -57,7 +57,10 @@ def stops(store: Store, small_county: SmallCounty) -> dict[str, tuple[str, str]]
         "list": ("view=list", "#list-sort"),
         "keys": ("view=keys", "#panel .keys"),
         "enter": ("view=enter", "#panel h2"),
+        "records": ("view=enter&entry=household", "#panel .finder"),
         "form": ("view=enter&entry=facility:new", "#panel form"),
+        "home": ("view=enter&entry=household:new", "#panel form .pick"),
+        "duty": ("view=enter&entry=duty:new", "#panel form [type=date]"),
         "import": ("view=import", "#import-file"),
         "board": ("mode=dispatch", "#board"),
         "place": (f"mode=dispatch&point=place:{lon:.6f},{lat:.6f}", "#arrivals:not([aria-busy])"),
@@ -66,6 +69,8 @@ def stops(store: Store, small_county: SmallCounty) -> dict[str, tuple[str, str]]
         "proposals": (f"mode=plan&{village}&step=propose", ".propose-form"),
         "path": (f"mode=plan&{village}&step=publish", ".path"),
         "coverage": ("mode=coverage", ".county-share"),
+        "bands": ("mode=coverage&fill=bands&areas=spots,stations,districts", ".county-share"),
+        "reached grid": (f"mode=coverage&grid={grids['g00']}", "#panel .code"),
         "what if": ("mode=coverage&part=what-if", "#what-if-tools"),
         "comparison": ("mode=coverage&part=compare", "#panel .tabs"),
         "report": ("mode=report", "#panel h2"),
@@ -185,7 +190,7 @@ def test_the_form_of_an_incident_gives_the_focus_back(desk: Watched) -> None:
     assert page.evaluate("document.activeElement !== document.body")
 
 
-@pytest.mark.parametrize("mode", ["", "plan", "coverage"])
+@pytest.mark.parametrize("mode", ["", "dispatch", "plan", "coverage", "report"])
 def test_nothing_lies_on_the_answers_of_a_search_on_a_phone(phone: Watched, mode: str) -> None:
     page = phone.open(f"?lang=zh-CN&mode={mode}")
     page.locator("#search-text").fill("格")

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.api.conftest import SmallCounty, middle
-from tests.browser.conftest import PHONE, Watched
+from tests.browser.conftest import DESK, PHONE, Watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("small_county")]
 
@@ -304,3 +304,41 @@ def test_a_night_shift_gets_a_dark_page(look: Look) -> None:
 def brightness(colour: str) -> float:
     """The mean of red, green and blue."""
     return sum(int(part) for part in re.findall(r"\d+", colour)[:3]) / 3
+
+
+MAP_AND_BARS = """() => {
+  const config = JSON.parse(document.getElementById("page-config").textContent);
+  const [west, south, east, north] = config.county.bbox;
+  const map = grid_map_page;
+  const origin = map.getContainer().getBoundingClientRect();
+  const first = map.latLngToContainerPoint([north, west]);
+  const last = map.latLngToContainerPoint([south, east]);
+  const box = (id) => {
+    const { left, top, right, bottom } = document.getElementById(id).getBoundingClientRect();
+    return [left, top, right, bottom];
+  };
+  const [x, y] = [origin.left, origin.top];
+  return {
+    county: [first.x + x, first.y + y, last.x + x, last.y + y],
+    map: [origin.left, origin.top, origin.right, origin.bottom],
+    bar: box("bar"), panel: box("panel"), legend: box("legend"),
+  };
+}"""
+
+
+@pytest.mark.parametrize("size", [DESK, {"width": 1920, "height": 1080}, PHONE])
+@pytest.mark.parametrize("mode", ["", "coverage"])
+def test_the_county_opens_as_large_as_bars_panel_and_legend_leave_room(
+    look: Look, size: dict[str, int], mode: str
+) -> None:
+    page = look(size).open(f"?lang=zh-CN&mode={mode}")
+    boxes = page.evaluate(MAP_AND_BARS)
+    left, top, right, bottom = boxes["county"]
+    for name in ("bar", "panel", "legend"):
+        west, north, east, south = boxes[name]
+        assert right <= west or left >= east or bottom <= north or top >= south, name
+    if size is PHONE:
+        room = (boxes["map"][2], boxes["legend"][1] - boxes["bar"][3])
+    else:
+        room = (boxes["panel"][0] - boxes["legend"][2], boxes["map"][3] - boxes["bar"][3])
+    assert max((right - left) / room[0], (bottom - top) / room[1]) > 0.7

@@ -1,6 +1,6 @@
 // The choices at the top right: scheme, day, language, who asks.
 
-import { at, h, keepingFocus } from "./dom.js";
+import { at, h, isNarrow, keepingFocus } from "./dom.js";
 import { addressIn, onChange, show, state } from "./state.js";
 import { config, day, isEnglish, nameOf, t } from "./texts.js";
 
@@ -37,11 +37,13 @@ function dayChoice(scheme) {
     value: state.at || config.today,
     onchange: (event) => event.target.value && choose(event.target.value),
   });
+  // A phone has no room for the day that everybody knows.
+  const today = isNarrow() ? t("today_short") : t("today", { day: day(config.today) });
   const versions = [...(scheme()?.versions ?? [])].sort((a, b) => b.effective_day.localeCompare(a.effective_day));
   const box = h(
     "details",
     { class: "choice", id: "day-choice" },
-    h("summary", { title: t("as_of") }, state.at ? day(state.at) : t("today", { day: day(config.today) })),
+    h("summary", { title: t("as_of") }, state.at ? day(state.at) : today),
     h(
       "div",
       { class: "popover" },

@@ -358,7 +358,7 @@ export class CoverageMode {
     const { answer } = this.whatIf;
     const rows = this.part === "what-if" && answer ? withAfter(this.rows, answer.grids) : this.rows;
     this.figures = run && !["bands", "none"].includes(fill) ? mapFigures(rows, this.about(run, fill)) : null;
-    if (isSwipe && this.comparison.legend) this.figures = this.comparison.legend;
+    if (isSwipe) this.figures = this.comparison.legend; // none while there are not two runs
     this.grids.showFigures(isSwipe ? null : this.figures);
     this.ground.set({ isThemed: Boolean(run) && fill !== "none" });
     this.drawLegend();

@@ -160,7 +160,9 @@ const screens = {
 
 // --- the parts ---------------------------------------------------------------------------------
 
-const sheet = wireSheet(); // before the first look: the map keeps clear of the sheet
+// Before the first look: the map keeps clear of the sheet, and of the choices that lie over it on a phone.
+const sheet = wireSheet();
+wireChoices(scheme, onError);
 lookFirst();
 const isCovering = () => state.mode === "coverage" || state.mode === "report";
 let pickedOnMap = false;
@@ -577,7 +579,6 @@ async function start() {
   wireKeys(actions);
   wireSearch({ flyTo, isOwn: grids.isOwn, onPicked: () => panel.askFocus() });
   markRail();
-  wireChoices(scheme, onError);
   if (!hasCounty) {
     at("foot").hidden = true;
     panel.update();

@@ -250,57 +250,6 @@ class Loads:
         """
         return self._classes.get(key)
 
-    def after(self, change: EditResult) -> dict[str, Load]:
-        """
-        Tell what the touched grids will carry and change nothing, while a line is being dragged.
-
-        Parameters
-        ----------
-        change
-            Of the draft that these figures belong to, not yet applied here.
-
-        Returns
-        -------
-        dict
-            Load of each touched grid that goes on.
-        """
-        counts_after = self.counted(change)
-        shares = self._share_roads_after(change)
-        loads = {}
-        for key, counted in counts_after.items():
-            number = self._number_of(key)
-            metres = self._roads.metres_of(number) + shares.gained.get(number, 0.0)
-            loads[key] = self._load(counted, metres, self._class_after(key, change))
-        return loads
-
-    def counted(self, change: EditResult) -> dict[str, FloatArray]:
-        """Count what the touched grids will hold, without patrol, and change nothing."""
-        counts = {key: self._sum_of(self._number_of(key)).copy() for key in change.touched}
-        for move in change.moves:
-            held = self._units_in.get(self._number_of(move.source), _NONE)
-            lon, lat = self._units.lon[held], self._units.lat[held]
-            west, south, east, north = move.geometry.bounds
-            near = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
-            units, lon, lat = held[near], lon[near], lat[near]
-            if not len(units):
-                continue
-            shapely.prepare(move.geometry)
-            within = shapely.contains_xy(move.geometry, lon, lat)
-            if (shapely.intersects_xy(move.geometry, lon, lat) != within).any():
-                return self._count_anew(change)  # one lies on a border: its rule decides
-            moved = self._units.counts[units[within]].sum(axis=0)
-            counts[move.source] -= moved
-            counts[move.target] += moved
-        return {key: count for key, count in counts.items() if key in change.after}
-
-    def _count_anew(self, change: EditResult) -> dict[str, FloatArray]:
-        placed = self._place_again(change)
-        return {
-            key: self._units.counts[placed.get(self._number_of(key), _NONE)].sum(axis=0)
-            for key in change.touched
-            if key in change.after
-        }
-
     def _sum_of(self, number: int) -> FloatArray:
         if number not in self._sums:
             self._sums[number] = self._units.counts[self._units_in.get(number, _NONE)].sum(axis=0)
