@@ -14,9 +14,15 @@ from gis_service.boundaries.proposals.graph import DistrictGraph, IntArray
 from gis_service.boundaries.proposals.moves import Land, Wanted, place_owner
 from gis_service.errors import InputError, Place
 
-_STARTS: Final = 8
-_MOVES: Final = 600_000
-"""For each start."""
+_WORK: Final = 2_500_000
+"""From scratch, in the time of a move of one atom."""
+_MOST_STARTS: Final = 12
+_LEAST_STARTS: Final = 3
+_MOVES_OF_ATOM: Final = 600
+"""Within these numbers, so many starts that each has so many moves of every atom."""
+_RECOMBINE_EVERY: Final = 30
+_ATOM_IN_TREE: Final = 0.2
+"""An atom in a recombination takes this part of the time of a move."""
 _TURNS: Final = 4
 _MOVES_REFINING: Final = 400_000
 """For each turn."""
@@ -70,16 +76,25 @@ def partition(
         0.0, 0.0, 0.0,
     )  # fmt: skip
     shares = _share_out(graph, districts, low, high)
+    moves, starts = _plan_work(graph, districts, effort)
+    schedule = _make_schedule(graph, wanted, moves, 1.0)
     best: tuple[float, float, IntArray] | None = None
-    for _ in range(_STARTS):
-        owner = grow(land, _choose_seeds(shares, rng), rng)
-        state = place_owner(land, owner, districts)
-        schedule = _make_schedule(graph, wanted, round(_MOVES * effort), 1.0)
-        answer, outside, value = anneal(land, wanted, state, rng, schedule)
+    for _ in range(starts):
+        state = place_owner(land, grow(land, _choose_seeds(shares, rng), rng), districts)
+        owner, outside, value = anneal(land, wanted, state, rng, schedule)
         if best is None or (outside, value) < best[:2]:
-            best = (outside, value, answer)
+            best = (outside, value, owner)
     assert best is not None
     return best[2]
+
+
+def _plan_work(graph: DistrictGraph, districts: int, effort: float) -> tuple[int, int]:
+    """Tell how many moves each start has, and how many starts there are."""
+    pair = 2 * graph.atoms / districts
+    moves = effort * _WORK / (1 + _ATOM_IN_TREE * pair / _RECOMBINE_EVERY)
+    starts = round(moves / (_MOVES_OF_ATOM * graph.atoms))
+    starts = min(max(starts, _LEAST_STARTS), _MOST_STARTS)
+    return round(moves / starts), starts
 
 
 def refine(
@@ -156,7 +171,7 @@ def _make_schedule(graph: DistrictGraph, wanted: Wanted, moves: int, heat: float
     atom = float(people.mean()) if len(people) else 1.0
     unit = border + wanted.move_cost * atom
     penalty = 2 * border / atom + 3 * wanted.move_cost
-    return Schedule(moves, heat * unit, 0.05 * unit, penalty, 50.0, 500)
+    return Schedule(moves, heat * unit, 0.05 * unit, penalty, 50.0, _RECOMBINE_EVERY)
 
 
 def _share_out(
