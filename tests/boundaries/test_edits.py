@@ -343,7 +343,7 @@ BAD: dict[str, tuple[dict[str, object], str]] = {
     ),
     "a redraw of land elsewhere": (
         redrawn({"22": box(2, 2, 0.5), "new-1": box(2.5, 2, 0.5), "new-2": box(0, 0)}),
-        "piece_too_small",
+        "redraw_beyond",
     ),
     "a redraw in metres": (redrawn({"22": shapely.box(500, 300, 600, 400)}), "not_in_degrees"),
     "a redraw to what it was": (redrawn({"22": box(2, 2)}), "nothing_changes"),

@@ -58,7 +58,7 @@ def _lines(segments: IntArray) -> Any:
 
 
 def give_regions(opened: CutGrids, regions: Mapping[str, Any]) -> IntArray:
-    """Give each atom to the grid in whose region it lies; an error where none or two claim it."""
+    """Give each atom to the grid in whose region it lies; an error where they do not tile."""
     codes = np.array([opened.code(key) for key in regions], dtype=np.int64)
     owner = opened.old.copy()
     ours = np.flatnonzero(opened.old >= 0)
@@ -77,6 +77,12 @@ def give_regions(opened: CutGrids, regions: Mapping[str, Any]) -> IntArray:
         raise InputError(
             f"boundaries.{key}", place=Place(feature=f"{x:.6f}, {y:.6f}"), area_m2=area
         )
+    steps_m2 = float(opened.scale.prod()) * PER_DEGREE**2
+    given_m2 = steps_m2 * sum(region.area for region in regions.values())
+    beyond_m2 = given_m2 - float(opened.area_m2[ours].sum())
+    if beyond_m2 >= SLIVER_M2:
+        area = f"{beyond_m2:,.0f}"
+        raise InputError("boundaries.redraw_beyond", place=Place(field="regions"), area_m2=area)
     owner[ours[atom[::-1]]] = codes[region[::-1]]
     lost = np.flatnonzero(claims == 0)
     if len(lost):
