@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from gis_service import job_queries, jobs
 from gis_service.access import SYSTEM
 from gis_service.access.actor import ensure_demo_actors, is_made_up
+from gis_service.boundaries.plans import proposal_job as _proposal_job  # noqa: F401 (adds work)
 from gis_service.coverage.runs import runs
 from gis_service.coverage.runs.staleness import find_stale_parts
 from gis_service.coverage.siting import job as _sites_job  # noqa: F401 (adds work to the queue)

@@ -153,6 +153,7 @@ JOB_RESULTS: Final[Mapping[str, Permission]] = {
     "coverage_run": MEASURE,
     "coverage_sites": MEASURE,
     "import_file": IMPORT,
+    "propose": PLAN,
 }
 """By kind of job: what whoever reads its result may do on that day, whoever had it done."""
 

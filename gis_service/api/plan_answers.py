@@ -253,39 +253,91 @@ class ImpactAnswer(_FromAttributes):
     officers_to_appoint: list[NamedGrid]
 
 
-class PieceFigures(_FromAttributes):
-    """One of the grids of a proposal."""
+class OfficerCosts(_FromAttributes):
+    """A grid whose officer gains or loses households."""
 
-    households: int
-    load: float
+    grid: str
+    name: str
+    officer: bool
+    gains: int
+    loses: int
+
+
+class CostsAnswer(_FromAttributes):
+    """What an answer costs; ``inside`` of ``of`` grids are inside the size rule."""
+
+    grids_changed: int
+    households_moved: int
+    people_moved: int
+    officers: list[OfficerCosts]
+    buildings_cut: int
+    along_streets: float | None
+    border_m: float
+    new_border_m: float
+    inside: int
+    of: int
     compactness: float
 
 
-class ProposalFigures(_FromAttributes):
-    """How good a proposal is."""
+class BoundsAnswer(_FromAttributes):
+    """What no answer with all grids inside the rule can be below; None where nothing is proven."""
 
-    pieces: list[PieceFigures]
-    spread: float
-    compactness: float
-    along_streets: float
-    within_size: int
+    moves: int
+    border_m: float | None
+
+
+class ToldAnswer(_FromAttributes):
+    """What cannot be met, or was done otherwise, and where."""
+
+    text: str
+    place: Geometry | None
+
+
+class ScopeAnswer(_FromAttributes):
+    """What was asked about."""
+
+    grid: str | None = None
+    village: str | None = None
+    town: str | None = None
+    county: bool | None = None
+    pieces: int | None = None
 
 
 class ProposedFace(_FromAttributes):
-    """A grid as it is proposed."""
+    """A changed grid as it is proposed."""
 
     key: str
     name: str
     households: int
+    is_new: bool
+    changed: bool
+    inside: bool
+
+
+class ProposedAnswer(_FromAttributes):
+    """One way to draw grids anew, with the edit that does it."""
+
+    name: Literal["least_change", "balance", "shape", "refined"]
+    costs: CostsAnswer
+    faces: FeatureCollection[ProposedFace]
+    edit: dict[str, Any]
 
 
 class ProposalAnswer(_FromAttributes):
-    """A way to draw some grids anew, with the edits that do it."""
+    """Answers side by side, with today's figures and the least possible."""
 
-    name: str
-    figures: ProposalFigures
-    faces: FeatureCollection[ProposedFace]
-    edits: list[dict[str, Any]]
+    proposal_id: int | None
+    scope: ScopeAnswer
+    today: CostsAnswer
+    bounds: BoundsAnswer
+    told: list[ToldAnswer]
+    answers: list[ProposedAnswer]
+
+
+class ProposalAccepted(_FromAttributes):
+    """The job that works out a proposal for a town or the county."""
+
+    job_id: int
 
 
 class PublishedAnswer(_FromAttributes):

@@ -79,6 +79,36 @@ IMPACT: Final = {
     "grids": {"changed": 2, "created": [{"key": "new-1", "name": "东街六格"}], "retired": []},
     "officers_to_appoint": [{"key": "new-1", "name": "东街六格"}],
 }  # fmt: skip
+_COSTS: Final = {
+    "grids_changed": 0, "households_moved": 0, "people_moved": 0, "officers": [],
+    "buildings_cut": 0, "along_streets": None, "border_m": 5123.0, "new_border_m": 0.0,
+    "inside": 5, "of": 8, "compactness": 0.41,
+}  # fmt: skip
+PROPOSAL: Final = {
+    "proposal_id": None,
+    "scope": {"village": "41"},
+    "today": _COSTS,
+    "bounds": {"moves": 600, "border_m": None},
+    "told": [{"text": "这里没有街巷可循，界线从房屋之间通过。", "place": None}],
+    "answers": [
+        {
+            "name": "least_change",
+            "costs": {
+                **_COSTS,
+                "grids_changed": 1, "households_moved": 612, "people_moved": 1800,
+                "officers": [
+                    {"grid": "154", "name": "东街三格", "officer": True, "gains": 0, "loses": 612}
+                ],
+                "along_streets": 0.93, "border_m": 6023.0, "new_border_m": 900.0, "inside": 8,
+            },
+            "faces": _collection(
+                _LAND,
+                key="154", name="东街三格", households=288, is_new=False, changed=True, inside=True,
+            ),
+            "edit": {"kind": "redraw", "grids": ["154"], "regions": {"154": _LAND}},
+        }
+    ],
+}  # fmt: skip
 VERSIONS: Final = [
     {
         "version_id": 3, "effective_day": "2026-11-23",

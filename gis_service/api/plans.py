@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from gis_service import job_queries, jobs
 from gis_service.access import Actor
 from gis_service.access.permissions import PLAN, READ_PLANS, Permission
 from gis_service.api import examples
@@ -24,14 +25,18 @@ from gis_service.api.dependencies import (
     Name,
     RequestBody,
     SchemeCode,
+    StoreDep,
 )
 from gis_service.api.routing import ServiceRouter
 from gis_service.boundaries.plans import life as plan_life
+from gis_service.boundaries.plans import proposal_job
+from gis_service.boundaries.plans import proposals as plan_proposals
 from gis_service.boundaries.plans import publication as plan_publication
 from gis_service.boundaries.plans import queries as plan_queries
 from gis_service.boundaries.plans import work as plan_work
 from gis_service.boundaries.plans.drafts import DraftCache, DraftState
 from gis_service.boundaries.plans.work import Box
+from gis_service.boundaries.proposals.answers import Weights
 from gis_service.errors import InputError, Place
 from gis_service.messages import Language
 
@@ -90,6 +95,7 @@ async def _box(bbox: BboxDep) -> Box:
 ContextDep = Annotated[_PlanContext, Depends(_context)]
 BoxDep = Annotated[Box, Depends(_box)]
 Words = Annotated[str, Field(max_length=2000)]
+GridKey = Annotated[str, Field(max_length=40)]
 
 
 class NewPlan(RequestBody):
@@ -132,12 +138,36 @@ class PublishRequest(RequestBody):
     reasons: dict[str, Annotated[str, Field(max_length=1000)]] = Field(default_factory=dict)
 
 
-class ProposeRequest(RequestBody):
-    """Which grids are to be drawn anew, and into how many."""
+class ScopeRequest(RequestBody):
+    """One of a grid, a village, a town, or the county; a grid also into how many."""
 
-    parent: Annotated[str | None, Field(max_length=40)] = None
-    grids: Annotated[tuple[str, ...], Field(max_length=200, strict=False)] = ()
+    grid: GridKey | None = None
+    village: GridKey | None = None
+    town: GridKey | None = None
+    county: bool = False
     pieces: Annotated[int | None, Field(ge=1, le=200)] = None
+
+
+Weight = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+class WeightsRequest(RequestBody):
+    """What an answer puts first, each from 0 to 100."""
+
+    change: Weight = 0
+    balance: Weight = 0
+    shape: Weight = 0
+
+
+class ProposeRequest(RequestBody):
+    """What is to be drawn anew, what stays, and by which weights."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"scope": {"village": "41"}}})
+
+    scope: ScopeRequest
+    locked: Annotated[tuple[GridKey, ...], Field(max_length=2000, strict=False)] = ()
+    weights: WeightsRequest | None = None
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
 
 
 @router.get("", responses=examples.ok(shown.PLANS), response_model=list[answers.PlanListed])
@@ -288,15 +318,47 @@ def read_impact(
         return JSONResponse(plan_publication.measure_impact(connection, plan, draft, on))
 
 
-@router.post("/{plan_id}/propose", response_model=list[answers.ProposalAnswer])
-def propose(body: ProposeRequest, connection: ConnectionDep, context: ContextDep) -> JSONResponse:
-    """Propose three ways to draw some grids anew; nothing is stored."""
-    with context.open_draft(connection, PLAN) as (_, draft):
-        return JSONResponse(
-            plan_publication.propose_redraws(
-                draft, body.parent, body.grids, body.pieces, context.language
+@router.post(
+    "/{plan_id}/propose",
+    response_model=answers.ProposalAnswer,
+    responses={
+        **examples.ok(shown.PROPOSAL),
+        202: {"model": answers.ProposalAccepted, "description": "A job works it out."},
+    },
+)
+def propose(body: ProposeRequest, store: StoreDep, context: ContextDep) -> JSONResponse:
+    """Propose how to draw grids anew: a grid or a village at once, more than that by a job."""
+    PLAN.require(context.actor)
+    scope = plan_proposals.Scope.of(body.scope.model_dump())
+    weights = None if body.weights is None else Weights(**body.weights.model_dump())
+    with (
+        store.transaction(context.actor) as connection,
+        context.open_draft(connection, PLAN) as (_, draft),
+    ):
+        plan_proposals.find_villages(draft, scope, body.locked)
+        if scope.kind in ("grid", "village"):
+            answer = plan_proposals.propose(
+                draft, scope, locked=body.locked, weights=weights, seed=body.seed
             )
-        )
+            return JSONResponse(plan_proposals.say(answer, context.language))
+    arguments = proposal_job.write_arguments(
+        context.plan_id, scope, body.locked, weights, body.seed
+    )
+    job_id = jobs.submit(store, context.actor, proposal_job.KIND, arguments)
+    return JSONResponse({"job_id": job_id}, 202)
+
+
+@router.get(
+    "/{plan_id}/proposals/{job_id}",
+    responses=examples.ok(shown.PROPOSAL),
+    response_model=answers.ProposalAnswer,
+)
+def read_proposal(connection: ConnectionDep, context: ContextDep, job_id: IdPath) -> JSONResponse:
+    """Give what a job has proposed for a town or the county."""
+    PLAN.require(context.actor)
+    job_queries.find_visible_job(connection, context.actor, job_id)
+    answer = plan_queries.read_proposal(connection, context.plan_id, job_id)
+    return JSONResponse(plan_proposals.say(answer, context.language))
 
 
 @router.post("/{plan_id}/comments", response_model=answers.PlanAnswer)

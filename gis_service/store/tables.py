@@ -1297,6 +1297,24 @@ job = sa.Table(
     sa.Index("ix_job_status", "status"),
 )
 
+proposal = sa.Table(
+    "proposal",
+    metadata,
+    sa.Column(
+        "job_id",
+        sa.BigInteger,
+        sa.ForeignKey("job.job_id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("plan_id", sa.BigInteger, sa.ForeignKey("plan.plan_id"), nullable=False),
+    sa.Column("draft_mark", sa.Text, nullable=False, comment="of the draft that was asked about"),
+    sa.Column("answer", JSONB, nullable=False, comment="costs, and changed grids for the eye"),
+    sa.Column("edits", JSONB, nullable=False, comment="by name of the answer, with all its land"),
+    sa.Index("ix_proposal_plan", "plan_id"),
+    comment="Grids of a town or the county drawn anew by a job, and gone with it.",
+)
+
 coverage_run = sa.Table(
     "coverage_run",
     metadata,

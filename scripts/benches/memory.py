@@ -200,7 +200,7 @@ def _walk(store: Store, port: int, context: Context) -> None:
     context.say("proposals in two villages …")
     plan = _ask(client, "/api/plans", {"title": "东街调整", "reason": "户数过多"})["plan_id"]
     for village in villages[:: len(villages) // 2][:2]:
-        _ask(client, f"/api/plans/{plan}/propose", {"parent": str(village)})
+        _ask(client, f"/api/plans/{plan}/propose", {"scope": {"village": str(village)}})
     context.say(f"bands of {len(STANDARDS)} standards …")
     for standard in STANDARDS:
         limits = choose_usual_limits(standard_book().standard(standard).limit_minutes.value)

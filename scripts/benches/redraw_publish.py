@@ -6,6 +6,7 @@ a row opened for each object. Both work in a transaction that is thrown away, an
 it object by object is compared.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,11 +17,11 @@ from unittest import mock
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries.editing.partition import propose
 from gis_service.boundaries.linework.tessellation import Tessellation
 from gis_service.boundaries.plans.base import Base
 from gis_service.boundaries.plans.completing import complete_edit
 from gis_service.boundaries.plans.drafts import DraftCache, DraftState
+from gis_service.boundaries.plans.proposals import Scope, propose
 from gis_service.boundaries.plans.publication import compare_draft
 from gis_service.boundaries.plans.queries import StoredEdit
 from gis_service.boundaries.publication.publishing import (
@@ -170,7 +171,7 @@ def run(context: Context) -> list[Row]:
 
 def redrawn_village(state: DraftState) -> Difference:
     """
-    Draw the village with the most grids anew, as the service itself proposes.
+    Draw a village of about six grids anew, as the service itself proposes good shapes.
 
     Parameters
     ----------
@@ -180,20 +181,16 @@ def redrawn_village(state: DraftState) -> Difference:
     Returns
     -------
     Difference
-        Of all of the village's grids.
+        Of at least half of the village's grids.
     """
     parents = state.draft.parents
-    counts = {parent: list(parents.values()).count(parent) for parent in set(parents.values())}
+    counts = Counter(parents.values())
     for village in sorted(counts, key=lambda key: (abs(counts[key] - 6), key)):
-        keys = [key for key, above in parents.items() if above == village]
-        answer = propose(state.draft, keys, state.loads, state.base.lines, pieces=len(keys))[0]
-        for number, edit in enumerate(answer.edits):
-            state.apply(StoredEdit(number, complete_edit(state, edit)))
-        redraw = compare_draft(state)
-        if len(redraw.land_changed) >= len(keys) // 2:
-            return redraw
-        while state.edits:
-            state.undo()
+        answers = propose(state, Scope("village", village))["answers"]
+        edit = next(one["edit"] for one in answers if one["name"] == "shape")
+        if len(edit["grids"]) >= max(counts[village] // 2, 1):
+            state.apply(StoredEdit(0, complete_edit(state, edit)))
+            return compare_draft(state)
     raise AssertionError
 
 

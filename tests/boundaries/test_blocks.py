@@ -91,7 +91,7 @@ def test_blocks_fill_the_grids_side_by_side_and_keep_everybody(cut: Cut) -> None
     for number, key in enumerate(MIDDLE):
         land = shapely.union_all(blocks.faces[blocks.home == number])
         assert shapely.symmetric_difference(land, now[key]).area < 2e-14
-    _, households, _ = loads.units_inside(MIDDLE)
+    households = loads.unit_counts(loads.unit_positions(MIDDLE))[:, 0]
     assert blocks.graph.population.sum() == households.sum()
     assert blocks.people.sum() == 3 * households.sum()
     counted = np.bincount(blocks.of_unit, weights=households, minlength=len(blocks.faces))

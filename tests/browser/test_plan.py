@@ -453,18 +453,6 @@ def test_the_path_to_publication_and_back(
     expect(page.locator("#versions li")).to_have_count(3)
 
 
-def test_answers_stand_side_by_side(desk: Watched, plans: Plans) -> None:
-    page = work_on(desk, plans.address("比选", "m0"))
-    page.locator("#plan-propose").click()
-    # Three where they differ: a land without streets has fewer ways to part it.
-    expect(page.locator(".answers li").nth(1)).to_be_visible()
-    page.locator(".answers .look").nth(1).click()
-    expect(page.locator(".answers .look").nth(1)).to_have_attribute("aria-pressed", "true")
-    page.locator("#answer-0").click()
-    count = page.locator("#plan-bar [data-changes]")
-    expect(count).not_to_have_attribute("data-changes", "0")
-
-
 def test_before_and_after_are_swiped(desk: Watched, plans: Plans) -> None:
     page = work_on(desk, plans.address("对比"))
     dissolve(page, "格g21")

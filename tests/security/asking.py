@@ -272,8 +272,9 @@ ASKED: Final[dict[str, Asked]] = {
     "POST /api/plans/{plan_id}/undo": _same("/api/plans/{plan}/undo", body={"rev": 1}),
     "POST /api/plans/{plan_id}/redo": _same("/api/plans/{plan}/redo", body={"rev": 1}),
     "POST /api/plans/{plan_id}/propose": Asked(
-        "/api/plans/{plan}/propose", body={"grids": ["{grid_text}"]}
+        "/api/plans/{plan}/propose", body={"scope": {"grid": "{grid_text}"}}
     ),
+    "GET /api/plans/{plan_id}/proposals/{job_id}": _same("/api/plans/{plan}/proposals/{job}"),
     "POST /api/plans/{plan_id}/comments": _same(
         "/api/plans/{plan}/comments", body={"text": "asked"}
     ),

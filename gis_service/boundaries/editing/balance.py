@@ -215,14 +215,8 @@ class Loads:
         """Tell how many households a grid holds, without measuring its roads."""
         return round(float(self._sum_of(self._number[key])[0]))
 
-    def units_inside(self, keys: Iterable[str]) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Find what lies in grids: places, households, burden."""
-        units = self.unit_positions(keys)
-        xy, counts = self.unit_places(units), self._units.counts[units]
-        return xy, counts[:, 0], counts @ self._weights
-
     def unit_positions(self, keys: Iterable[str]) -> IntArray:
-        """Find the units that lie in grids: their positions, in the order of ``units_inside``."""
+        """Find the units that lie in grids: their positions, rising."""
         numbers = [self._number[key] for key in keys if key in self._faces]
         return np.sort(np.concatenate([*(self._units_in.get(c, _NONE) for c in numbers), _NONE]))
 

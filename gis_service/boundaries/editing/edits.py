@@ -342,21 +342,6 @@ class Draft:
         self._take(inverse)
         return inverse.change
 
-    def tried(self, edits: Iterable[Edit]) -> list[tuple[Edit, EditResult]]:
-        """Work out edits one upon the other without doing them."""
-        changes: list[tuple[Edit, EditResult]] = []
-        try:
-            for edit in edits:
-                try:
-                    changes.append((edit, self.apply(edit)))
-                except InputError as error:
-                    if error.key != "boundaries.nothing_changes":
-                        raise
-        finally:
-            for _ in changes:
-                self.undo()
-        return changes
-
     # --- the edits -----------------------------------------------------------------------------
 
     def _worked_out(self, edit: Edit) -> _Step:

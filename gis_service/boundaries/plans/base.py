@@ -52,6 +52,8 @@ class Base(Boundaries):
     officers: frozenset[str]
     # Names that the base grids of each village have or had, by the village's key.
     past_names: Mapping[str, frozenset[str]]
+    # Grids of a school, a park, a mall: no proposal touches them.
+    dedicated: frozenset[str]
 
 
 def read_data_state(connection: sa.Connection) -> tuple[Any, ...]:
@@ -83,6 +85,7 @@ def read_base(connection: sa.Connection, version: Version) -> Base:
         houses.counts[:, 0].astype(np.int64),
         queries.read_grids_with_officer(connection),
         queries.read_past_names(connection, version.scheme_id, drawn.lowest),
+        queries.read_dedicated_grids(connection, version.scheme_id),
     )
 
 

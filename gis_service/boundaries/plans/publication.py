@@ -9,13 +9,11 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-import shapely
 import sqlalchemy as sa
 
 from gis_service.access import Actor
 from gis_service.access.permissions import PLAN
 from gis_service.boundaries.editing.checks import Finding
-from gis_service.boundaries.editing.partition import propose
 from gis_service.boundaries.plans import life as plan_life
 from gis_service.boundaries.plans import queries as plan_queries
 from gis_service.boundaries.plans import work as plan_work
@@ -238,68 +236,6 @@ def _count_flows(
         for (a, b), n in zip(pairs.tolist(), counts.tolist(), strict=True)
     ]
     return sorted(rows, key=lambda row: -int(row["households"]))
-
-
-def propose_redraws(
-    state: DraftState,
-    parent: str | None,
-    grids: Sequence[str],
-    pieces: int | None,
-    language: Language,
-) -> list[dict[str, Any]]:
-    """
-    Propose ways to draw grids anew.
-
-    Parameters
-    ----------
-    held
-        The draft; it stays as it is.
-    parent
-        A village: all of its grids.
-    grids
-        Or these grids.
-    pieces
-        Into how many; by the size rule where None.
-    language
-        The reader's.
-
-    Returns
-    -------
-    list of dict
-        ``name``, ``figures``, ``faces`` and ``edits`` of each answer.
-
-    Raises
-    ------
-    InputError
-        No grid was named.
-    """
-    del language
-    parents = state.draft.parents
-    keys = [key for key in parents if parents[key] == parent] if parent else list(grids)
-    unknown = [key for key in keys if key not in parents]
-    if not keys or unknown:
-        raise InputError("boundaries.grid_or_parent", place=Place(field="grids"))
-    answers = propose(state.draft, keys, state.loads, state.base.lines, pieces=pieces)
-    xy, households, _ = state.loads.units_inside(keys)
-    return [
-        {
-            "name": proposal.name,
-            "figures": proposal.figures,
-            "faces": plan_work.as_collection(
-                (
-                    face,
-                    {
-                        "key": key,
-                        "name": state.name_of(key),
-                        "households": int(households[shapely.contains_xy(face, xy)].sum()),
-                    },
-                )
-                for key, face in proposal.faces.items()
-            ),
-            "edits": proposal.edits,
-        }
-        for proposal in answers
-    ]
 
 
 def submit_plan(

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from geoalchemy2 import Geometry
 
 from gis_service.access import SYSTEM, visible
-from gis_service.errors import InputError, NotFoundError
+from gis_service.errors import ConflictError, InputError, NotFoundError
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.versions import Version
 from gis_service.store import tables as t
@@ -402,3 +402,71 @@ def read_past_names(
         .group_by(state.parent_grid_id)
     )
     return {str(parent): frozenset(names) for parent, names in rows}
+
+
+def read_dedicated_grids(connection: sa.Connection, scheme_id: int) -> frozenset[str]:
+    """Read which grids of a scheme are dedicated ones."""
+    grid = t.grid.c
+    rows = connection.scalars(
+        sa.select(grid.grid_id).where(grid.scheme_id == scheme_id, grid.kind == "dedicated")
+    )
+    return frozenset(map(str, rows))
+
+
+# --- proposals -----------------------------------------------------------------------------------
+
+
+def mark_draft(version: Version, edits: Sequence[StoredEdit]) -> str:
+    """Name a draft: the same edits on the same version have the same mark."""
+    marks = [str(version.version_id), *(stored.mark for stored in edits)]
+    return hashlib.sha256("\n".join(marks).encode()).hexdigest()
+
+
+def read_proposal(connection: sa.Connection, plan_id: int, job_id: int) -> dict[str, Any]:
+    """
+    Read what a job has proposed, for a page.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    plan_id
+        For which plan.
+    job_id
+        Of a job that is done.
+
+    Returns
+    -------
+    dict
+        As :func:`gis_service.boundaries.plans.proposals.propose` gives it.
+
+    Raises
+    ------
+    NotFoundError
+        The plan has no such proposal.
+    """
+    answer: dict[str, Any] = _find_proposal(connection, plan_id, job_id).answer
+    return answer
+
+
+def read_proposed_edit(
+    connection: sa.Connection, plan_id: int, job_id: int, name: str, draft_mark: str
+) -> dict[str, Any]:
+    """Read the edit that an answer of a proposal is."""
+    row = _find_proposal(connection, plan_id, job_id)
+    edit: dict[str, Any] | None = row.edits.get(name)
+    if edit is None:
+        raise NotFoundError("boundaries.no_proposal", plan=plan_id, proposal=f"{job_id}/{name}")
+    if row.draft_mark != draft_mark:
+        raise ConflictError("boundaries.proposal_of_other_draft", proposal=job_id)
+    return edit
+
+
+def _find_proposal(connection: sa.Connection, plan_id: int, job_id: int) -> Any:
+    stored = t.proposal.c
+    row = connection.execute(
+        sa.select(t.proposal).where(stored.job_id == job_id, stored.plan_id == plan_id)
+    ).first()
+    if row is None:
+        raise NotFoundError("boundaries.no_proposal", plan=plan_id, proposal=job_id)
+    return row

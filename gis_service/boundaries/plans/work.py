@@ -26,7 +26,7 @@ from gis_service.boundaries.plans.drafts import DraftCache, DraftState, names_of
 from gis_service.boundaries.plans.life import OPEN
 from gis_service.boundaries.plans.queries import Plan, StoredEdit
 from gis_service.boundaries.publication.queries import find_newest_version, read_grids, read_names
-from gis_service.errors import GisError
+from gis_service.errors import GisError, InputError, Place
 from gis_service.grids.versions import Version
 from gis_service.messages import Language, text
 
@@ -237,7 +237,8 @@ def preview_edit(
     plan, _ = rebase(connection, draft_cache, plan)
     done = plan_queries.read_edits_done(connection, plan.plan_id)
     with draft_cache.open(connection, plan.plan_id, plan.base, done) as state:
-        stored = StoredEdit(0, complete_edit(state, edit))
+        wanted = _by_reference(connection, plan, done, edit)
+        stored = StoredEdit(0, complete_edit(state, wanted))
         change = state.apply(stored)
         try:
             return describe_change(state, change, state.before, plan.rev, stored.edit, language)
@@ -279,8 +280,9 @@ def do_edit(
     plan, _ = put_on_newest(connection, draft_cache, plan)
     done = plan_queries.read_edits_done(connection, plan.plan_id)
     with draft_cache.open(connection, plan.plan_id, plan.base, done) as state:
+        wanted = _by_reference(connection, plan, done, edit)
         stored = StoredEdit(
-            plan_queries.count_next_seq(connection, plan.plan_id), complete_edit(state, edit)
+            plan_queries.count_next_seq(connection, plan.plan_id), complete_edit(state, wanted)
         )
         change = state.apply(stored)
         rev = plan_life.add_edit(connection, actor, plan, stored, change.touched)
@@ -325,6 +327,27 @@ def undo_or_redo(
         change = state.undo() if direction == "undo" else state.apply(stored)
         rev = plan_life.mark_edit(connection, actor, plan, stored, direction)
         return describe_change(state, change, state.before, rev, stored.edit, language)
+
+
+def _by_reference(
+    connection: sa.Connection, plan: Plan, done: Sequence[StoredEdit], edit: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Fetch the edit that an answer of a job's proposal is."""
+    if edit.get("kind") != "redraw" or "proposal" not in edit:
+        return edit
+    proposal = edit["proposal"]
+    if not isinstance(proposal, int):
+        raise InputError(
+            "boundaries.no_proposal", place=Place(field="proposal"),
+            plan=plan.plan_id, proposal=str(proposal)[:40],
+        )  # fmt: skip
+    return plan_queries.read_proposed_edit(
+        connection,
+        plan.plan_id,
+        proposal,
+        str(edit.get("answer")),
+        plan_queries.mark_draft(plan.base, done),
+    )
 
 
 # --- telling -----------------------------------------------------------------------------------

@@ -99,3 +99,23 @@ def insert_review(
             plan_id=plan.plan_id, actor_id=actor_id, decision=decision, text=text, rev=plan.rev
         )
     )
+
+
+def insert_proposal(
+    connection: sa.Connection,
+    job_id: int,
+    plan_id: int,
+    draft_mark: str,
+    answer: Mapping[str, Any],
+    edits: Mapping[str, Any],
+) -> None:
+    """Write what a job has proposed for a plan, and the edit that each of its answers is."""
+    connection.execute(
+        sa.insert(t.proposal).values(
+            job_id=job_id,
+            plan_id=plan_id,
+            draft_mark=draft_mark,
+            answer=dict(answer),
+            edits=dict(edits),
+        )
+    )

@@ -89,7 +89,7 @@ class Blocks:
     keys
         The grids that were asked for.
     of_unit
-        Block of each unit, in the order of :meth:`Loads.units_inside`.
+        Block of each unit, in the order of :meth:`Loads.unit_positions`.
     people
         Of each block.
     on_street_m, off_street_m
