@@ -286,7 +286,7 @@ def _solve(
     base = state.base
     blocks = cut_blocks(
         state.draft, keys, state.loads, base.lines, base.footprints,
-        footpaths=base.footpaths, whole=stay,
+        footpaths=base.footpaths, cover_edges=base.cover_edges, whole=stay,
     )  # fmt: skip
     low, high = np.array([_limits(state, key) for key in blocks.keys], dtype=np.int64).T
     without_rule = (high == NO_LIMIT) & (pieces is None)
