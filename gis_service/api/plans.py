@@ -331,11 +331,12 @@ def propose(body: ProposeRequest, store: StoreDep, context: ContextDep) -> JSONR
     PLAN.require(context.actor)
     scope = plan_proposals.Scope.of(body.scope.model_dump())
     weights = None if body.weights is None else Weights(**body.weights.model_dump())
-    with (
-        store.transaction(context.actor) as connection,
-        context.open_draft(connection, PLAN) as (_, draft),
-    ):
-        plan_proposals.find_villages(draft, scope, body.locked)
+    with context.drafts.turn(context.plan_id):  # no connection is held while answers are searched
+        with (
+            store.transaction(context.actor) as connection,
+            context.open_draft(connection, PLAN) as (_, draft),
+        ):
+            plan_proposals.find_villages(draft, scope, body.locked)
         if scope.kind in ("grid", "village"):
             answer = plan_proposals.propose(
                 draft, scope, locked=body.locked, weights=weights, seed=body.seed

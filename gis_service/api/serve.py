@@ -104,6 +104,7 @@ def warm_up(app: FastAPI) -> threading.Thread:
             _run_apart("gis_service.coverage.compiling")
             with app.state.store.transaction(SYSTEM) as connection:
                 arrival.prepare_routers(app.state.snapshot, connection)
+            _run_apart("gis_service.boundaries.proposals.compiling")
         release_free()
 
     thread = threading.Thread(target=make, name="warm-up", daemon=True)
