@@ -1,6 +1,7 @@
 """One specification of each kind of record: a module beside this one with a ``RECORD``.
 
-A new field is one line there and a migration; a new kind is one module there and a migration.
+A new field is one line there, its column and a migration; a new kind is one module there, its table
+and a migration.
 """
 
 from importlib import import_module
