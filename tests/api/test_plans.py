@@ -129,6 +129,35 @@ def test_an_edit_is_tried_done_undone_and_done_again(
     author.post(f"{path}/discard")
 
 
+def test_a_redraw_of_several_grids_is_one_change_and_one_undo(
+    author: Planner, small_county: SmallCounty
+) -> None:
+    middle, east = (str(small_county.grid_ids[key]) for key in ("g11", "g21"))
+    plan = author.post("/api/plans", 201, title="重划")
+    path = f"/api/plans/{plan['plan_id']}"
+
+    def columns(west: float, past: float) -> dict[str, Any]:
+        ring = [[west, 1], [past, 1], [past, 2], [west, 2], [west, 1]]
+        places = [[X + x * SIDE, Y + y * SIDE] for x, y in ring]
+        return {"type": "Polygon", "coordinates": [places]}
+
+    regions = {middle: columns(1, 1.2), "new-1": columns(1.2, 2.5), east: columns(2.5, 3)}
+    edit = {"kind": "redraw", "grids": [middle, east], "regions": regions}
+    done = author.post(f"{path}/edits", rev=plan["rev"], edit=edit)
+    assert [one["key"] for one in done["grids"]] == [middle, east, "new-1"]
+    assert done["edit"] == {
+        "kind": "redraw", "grids": [middle, east], "names": {"new-1": done["grids"][2]["name"]},
+    }  # fmt: skip
+    told = author.get(path)
+    assert [one["edit"] for one in told["edits"]] == [done["edit"]]
+    undone = author.post(f"{path}/undo", rev=done["rev"])
+    assert undone["retired"] == ["new-1"]
+    assert author.get(path)["edits"] == []
+    again = author.post(f"{path}/redo", rev=undone["rev"])
+    assert again["faces"] == done["faces"]
+    author.post(f"{path}/discard")
+
+
 def test_an_old_revision_is_told_what_was_done_since(
     author: Planner, other: Planner, small_county: SmallCounty
 ) -> None:

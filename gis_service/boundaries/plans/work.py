@@ -80,7 +80,12 @@ def read_plan(
         "created_at": plan.created_at.isoformat(),
         "author": plan_queries.read_author(connection, plan),
         "edits": [
-            {**row, "summary": summarize_edit(row["edit"], names, language)} for row in done
+            {
+                **row,
+                "edit": _without_land(row["edit"]),
+                "summary": summarize_edit(row["edit"], names, language),
+            }
+            for row in done
         ],
         "can_undo": plan.status == "draft" and bool(done),
         "can_redo": plan.status == "draft" and len(done) < len(rows),
@@ -90,6 +95,11 @@ def read_plan(
         "conflicts": [_describe_conflict(row, names, language) for row in conflicts],
         "size_rule": plan_queries.read_scheme(connection, plan.scheme_id).size_rule,
     }  # fmt: skip
+
+
+def _without_land(edit: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the regions of a redraw: megabytes, which the faces tell anyhow."""
+    return {name: value for name, value in edit.items() if name != "regions"}
 
 
 def summarize_edit(edit: Mapping[str, Any], names: Mapping[str, str], language: Language) -> str:
@@ -368,7 +378,7 @@ def describe_change(
     names = state.names
     return {
         "rev": rev,
-        "edit": edit,
+        "edit": _without_land(edit),
         "grids": [
             _describe_grid(state, key, before.get(key), now[key], names) for key in remaining
         ],
