@@ -144,6 +144,12 @@ SnapLines = FeatureCollection[SnapProperties]
 Buildings = FeatureCollection[BuildingProperties]
 
 
+class DraftFaces(FeatureCollection[FaceProperties]):
+    """Base grids as drafted, and the keys of those that the draft ends."""
+
+    retired: list[str]
+
+
 class LoadAnswer(_FromAttributes):
     """A grid's burden; load in households."""
 

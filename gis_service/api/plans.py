@@ -253,13 +253,21 @@ def _undo_or_redo(
     )
 
 
-@router.get("/{plan_id}/faces", responses=examples.ok(shown.FACES), response_model=answers.Faces)
+@router.get(
+    "/{plan_id}/faces",
+    responses=examples.ok({**shown.FACES, "retired": []}),
+    response_model=answers.DraftFaces,
+)
 def read_faces(
-    connection: ConnectionDep, context: ContextDep, bbox: BboxDep, village: Name = None
+    connection: ConnectionDep,
+    context: ContextDep,
+    bbox: BboxDep,
+    village: Name = None,
+    changed: Annotated[bool, Query(description="Only those that the draft changes.")] = False,
 ) -> JSONResponse:
-    """Give base grids as drafted: of a village, or in a box."""
+    """Give base grids as drafted: of a village, in a box, or those that the draft changes."""
     with context.open_draft(connection) as (_, draft):
-        return JSONResponse(plan_work.list_faces(draft, village, bbox))
+        return JSONResponse(plan_work.list_faces(draft, village, bbox, only_changed=changed))
 
 
 @router.get("/{plan_id}/edges", responses=examples.ok(shown.EDGES), response_model=answers.Edges)

@@ -168,7 +168,7 @@ export class Legend {
       rows.push(
         classRows(figures),
         h("p", { class: "quiet" }, figures.of),
-        h("p", { class: "quiet of-draft" }, t("counts_published")),
+        h("p", { class: "quiet of-draft" }, t("counts_draft")),
       );
     }
     if (this.symbols.size) rows.push(symbolRows(this.symbols));

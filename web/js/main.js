@@ -126,6 +126,7 @@ const screens = {
         fly,
         onError,
         onDrawn: () => names.refresh(),
+        onCounted: (figures) => legend.update(figures, baseLevel()),
         onPublished: () => takePublished().catch(onError),
       }),
   ),
@@ -282,6 +283,7 @@ async function applyTheme() {
   try {
     if (!(await grids.showTheme(scheme(), themeNow(), state.at))) return;
     legend.update(grids.figures, baseLevel());
+    await screens.plan.now?.count();
   } catch (error) {
     legend.update(null, baseLevel(), error.message);
   }

@@ -15,10 +15,6 @@ export const AROUND_LIMIT = [0, 1, 3, 4].map((place) => AROUND_TARGET[place]);
 /** Bands of time, the nearest first: the darker of ColorBrewer's Purples. */
 export const BANDS = ["#54278f", "#756bb1", "#9e9ac8"];
 
-/** Grids of a proposed answer: neighbours differ, and each bears its name. */
-export const ANSWERS = ["#1b9e77", "#7570b3", "#d95f02", "#e7298a", "#66a61e", "#a6761d", "#8c8c8c", "#e6ab02"];
-export const ANSWER_OPACITY = 0.38;
-
 /** How strong areas of a run are: streets shine through. */
 export const AREA_OPACITY = 0.7;
 export const SWIPE_OPACITY = 0.88;

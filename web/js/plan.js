@@ -8,11 +8,12 @@ import { listenLive } from "./live.js";
 import { PlanBar } from "./plan_bar.js";
 import { Comparison } from "./plan_compare.js";
 import { Draft, keptStroke } from "./plan_draft.js";
+import { draftFigures } from "./plan_legend.js";
 import { boxOf, boxText, joined, labelPoint, positionsOf } from "./plan_geometry.js";
 import { mayPlan, showPlans, showVersion } from "./plan_list.js";
 import { PlanMap } from "./plan_map.js";
 import { actorName } from "./plan_parts.js";
-import { showAnswers } from "./plan_propose.js";
+import { Proposals, isProposing } from "./plan_propose.js";
 import { showPath } from "./plan_publish.js";
 import { Snapper } from "./plan_snap.js";
 import { p } from "./plan_texts.js";
@@ -46,6 +47,7 @@ import { show, state } from "./state.js";
  * @property {(error: Error) => void} onError
  * @property {() => void} onPublished
  * @property {() => void} onDrawn
+ * @property {(figures: import("../types/page.js").Figures | null) => void} onCounted the figures of the legend
  */
 
 const FACES_FROM = 13;
@@ -61,7 +63,7 @@ export class PlanMode {
    * @param {L.Map} map
    * @param {Around} around
    */
-  constructor(map, { panel, grids, ground, fly, onError, onPublished, onDrawn }) {
+  constructor(map, { panel, grids, ground, fly, onError, onPublished, onDrawn, onCounted }) {
     this.map = map;
     this.panel = panel;
     this.grids = grids;
@@ -70,6 +72,7 @@ export class PlanMode {
     this.onError = onError;
     this.onPublished = onPublished;
     this.onDrawn = onDrawn;
+    this.onCounted = onCounted;
     this.toolName = "move";
     /** @type {Tool | null} */
     this.tool = null;
@@ -102,6 +105,7 @@ export class PlanMode {
     this.bar = new PlanBar(this);
     this.work = new Work(this);
     this.comparison = new Comparison(this);
+    this.proposals = new Proposals(this);
     this.snapper = new Snapper(map, "plan-work", onError);
     this.lasso = L.polyline([], {
       pane: "plan-work",
@@ -266,7 +270,7 @@ export class PlanMode {
     this.stopLive();
     this.stopKeys.abort();
     this.bar.element.remove();
-    document.body.classList.remove("planning", "in-plan");
+    document.body.classList.remove("planning", "in-plan", "proposing");
     this.map.off("moveend", this.follow);
     this.map.doubleClickZoom.enable();
     this.lasso.remove();
@@ -303,12 +307,13 @@ export class PlanMode {
     if (this.villageShown !== this.village) await this.openVillage(signal);
     signal.throwIfAborted();
     this.bar.draw();
+    document.body.classList.toggle("proposing", isProposing());
     if (state.step === "publish") {
       this.dropTool();
       await showPath(this, signal);
-    } else if (state.step === "propose" && this.village) {
+    } else if (isProposing()) {
       this.dropTool();
-      await showAnswers(this, signal);
+      await this.proposals.render(signal);
     } else await this.work.show();
   }
 
@@ -336,6 +341,7 @@ export class PlanMode {
       this.dropTool();
       this.comparison.stop();
       this.opened = null;
+      this.onCounted(this.grids.figures);
       this.villageShown = null;
       this.edgesOf.clear();
       this.canvas.forget();
@@ -345,7 +351,7 @@ export class PlanMode {
     }
     this.canvas.clearWork();
     this.bar.element.replaceChildren();
-    document.body.classList.remove("in-plan");
+    document.body.classList.remove("in-plan", "proposing");
   }
 
   /**
@@ -364,7 +370,7 @@ export class PlanMode {
     document.body.classList.add("in-plan");
     this.villageShown = null;
     this.loaded = null;
-    await this.loadFaces();
+    await Promise.all([this.loadFaces(), this.count()]);
     this.takeUp();
   }
 
@@ -426,7 +432,7 @@ export class PlanMode {
   async loadFaces(isForced = false) {
     const { opened: draft } = this;
     if (!draft) return;
-    const isNear = this.map.getZoom() >= FACES_FROM;
+    const isNear = this.map.getZoom() >= FACES_FROM - (isProposing() ? 1 : 0);
     this.ground.set({ isPlan: isNear });
     if (!isNear) {
       this.canvas.fills.clearLayers();
@@ -451,6 +457,15 @@ export class PlanMode {
     this.loaded = wide;
     this.isFar = false;
     this.canvas.draw();
+  }
+
+  /** Let the legend count the draft, where one is open. */
+  async count() {
+    const { opened: draft, grids } = this;
+    await grids.themed;
+    if (!draft || !grids.figures) return;
+    const { features, retired } = await draft.ask("/faces", { changed: true });
+    if (this.opened === draft && grids.figures) this.onCounted(draftFigures(grids.figures, features, retired));
   }
 
   // --- the map ----------------------------------------------------------------------------------------
@@ -483,6 +498,10 @@ export class PlanMode {
    */
   hovered(id, latlng) {
     if (!this.opened || !this.drawing) return;
+    if (isProposing()) {
+      this.tip(this.proposals.hover(latlng), latlng);
+      return;
+    }
     if (this.isPending || state.step) {
       this.grids.tip.remove();
       return;
@@ -497,12 +516,23 @@ export class PlanMode {
     }
     this.hoveredVillage = village;
     this.map.getContainer().classList.toggle("over-grid", Boolean(hint) && this.toolName === "move");
-    if (!hint) {
-      this.grids.tip.remove();
-      return;
-    }
-    this.grids.tip.setContent(h("div", {}, hint)).setLatLng(latlng);
-    if (!this.map.hasLayer(this.grids.tip)) this.grids.tip.addTo(this.map);
+    this.tip(hint, latlng);
+  }
+
+  /**
+   * Say at the mouse what a click would do.
+   *
+   * @param {string} hint
+   * @param {L.LatLng} latlng
+   */
+  tip(hint, latlng) {
+    const { tip } = this.grids;
+    if (!hint) tip.remove();
+    else
+      tip
+        .setContent(h("div", {}, hint))
+        .setLatLng(latlng)
+        .addTo(this.map);
   }
 
   /** Show which edges a village has, before it is chosen. */
@@ -530,6 +560,10 @@ export class PlanMode {
   click(latlng, id) {
     if (this.isSkipping || !this.opened) return;
     this.grids.tip.remove();
+    if (isProposing()) {
+      this.proposals.click(latlng);
+      return;
+    }
     if (this.village && this.tool && !state.step && this.tool.click?.(latlng) !== false) return;
     if (this.isPending || this.tool?.stroke?.points?.length) return;
     const village = this.villageAt(latlng, id);
@@ -562,6 +596,15 @@ export class PlanMode {
       this.fly(bounds.pad(isTiny ? 0.4 : 0), isTiny ? 18 : 17);
   }
 
+  /**
+   * Fly to land that was changed.
+   *
+   * @param {{geometry: GeoJSON.Geometry}[]} features
+   */
+  showLand(features) {
+    if (features.length) this.fly(boundsOf(boxOf(features.flatMap(({ geometry }) => positionsOf(geometry)))), 17);
+  }
+
   /** @param {{place: GeoJSON.Geometry | null}} finding */
   showPlace({ place }) {
     if (place) this.fly(boundsOf(boxOf(positionsOf(place))).pad(0.3), 17);
@@ -576,7 +619,7 @@ export class PlanMode {
   async showComparison(features, dayBefore) {
     const { canvas } = this;
     canvas.showComparison(features, []);
-    if (features.length) this.fly(boundsOf(boxOf(features.flatMap(({ geometry }) => positionsOf(geometry)))), 16);
+    this.showLand(features);
     const changed = features
       .filter(({ properties }) => ["land", "ended"].includes(properties.what))
       .slice(0, MOST_OUTLINES);
@@ -651,13 +694,17 @@ export class PlanMode {
       this.canvas.take(/** @type {Faces} */ (change.faces), change.retired);
       this.canvas.takeFigures(change.grids);
     }
-    await this.loadFaces(true);
+    await Promise.all([this.loadFaces(true), this.count()]);
     if (this.village) {
       this.edges = await this.edgesFor(this.village);
       this.canvas.take(await this.draft.ask("/faces", { village: this.village }));
       this.canvas.draw();
     }
-    if (state.step === "propose") return;
+    if (isProposing()) {
+      if (change && why === "edit") this.proposals.taken(change);
+      else this.panel.update();
+      return;
+    }
     if (wasHeld?.edit) {
       // What is in the hand stays in it; its figures are asked for anew.
       this.draft.try(wasHeld.edit, { village: this.village, tool: wasHeld.tool });
@@ -775,6 +822,7 @@ export class PlanMode {
   drawState() {
     if (!this.opened?.plan) return;
     this.bar.draw();
-    if (!state.step) this.work.drawActions();
+    if (isProposing()) this.proposals.drawActions();
+    else if (!state.step) this.work.drawActions();
   }
 }

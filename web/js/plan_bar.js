@@ -4,6 +4,7 @@ import { at, h, keepingFocus } from "./dom.js";
 import { tag } from "./parts.js";
 import { mayPlan } from "./plan_list.js";
 import { statusTag } from "./plan_parts.js";
+import { isProposing, proposeStep } from "./plan_propose.js";
 import { p } from "./plan_texts.js";
 import { show } from "./state.js";
 import { number } from "./texts.js";
@@ -11,6 +12,7 @@ import { number } from "./texts.js";
 /** @import { PlanMode } from "./plan.js" */
 
 const NOTE_MS = 6000;
+const OFFER_MS = 15_000;
 
 /**
  * @param {string} id
@@ -74,6 +76,20 @@ export class PlanBar {
           "div",
           { class: "group" },
           button(
+            "plan-propose-any",
+            p("propose"),
+            () => show({ step: proposeStep(mode.village ? "village" : "county") }),
+            {
+              "aria-pressed": String(isProposing()),
+            },
+          ),
+        ),
+      mayChange &&
+        !isProposing() &&
+        h(
+          "div",
+          { class: "group" },
+          button(
             "plan-snap",
             p("snap"),
             () => {
@@ -98,12 +114,23 @@ export class PlanBar {
     keepingFocus(() => this.element.replaceChildren(...children.filter((child) => child instanceof Node)));
   }
 
-  /** @param {string} text said for a while */
-  note(text) {
+  /**
+   * Say something for a while.
+   *
+   * @param {string} text
+   * @param {{text: string, act: () => void}} [offer] what can be done about it
+   */
+  note(text, offer) {
     at("said").textContent = text;
     const box = h("p", { class: "plan-note", role: "status" }, text);
+    const act = () => {
+      box.remove();
+      offer?.act();
+    };
+    if (offer)
+      box.append(h("button", { type: "button", class: "link", id: "plan-note-act", onclick: act }, offer.text));
     this.element.querySelector(".plan-note")?.remove();
     this.element.append(box);
-    setTimeout(() => box.remove(), NOTE_MS);
+    setTimeout(() => box.remove(), offer ? OFFER_MS : NOTE_MS);
   }
 }

@@ -258,6 +258,46 @@ export function bearing([fromLon, fromLat], [lon, lat]) {
 }
 
 /**
+ * The stretches of a polygon's border that run through other land, not along its border.
+ *
+ * @param {Land} geometry
+ * @param {(place: number[]) => Land | undefined} landAt what lies at a place
+ * @returns {number[][][]}
+ */
+export function stretchesThrough(geometry, landAt) {
+  /** @type {number[][][]} */
+  const stretches = [];
+  for (const ring of rings(geometry)) {
+    let isOpen = false;
+    for (let i = 1; i < ring.length; i++) {
+      const middle = ring[i].map((value, axis) => (value + ring[i - 1][axis]) / 2);
+      const land = landAt(middle);
+      const isInner = land !== undefined && !isOnBorder(middle, land);
+      if (isInner && !isOpen) stretches.push([ring[i - 1]]);
+      if (isInner) stretches[stretches.length - 1].push(ring[i]);
+      isOpen = isInner;
+    }
+  }
+  return stretches;
+}
+
+const ON_BORDER = 1e-5; // degrees, about a metre
+
+/**
+ * @param {number[]} place
+ * @param {Land} geometry
+ */
+function isOnBorder([x, y], geometry) {
+  /** @param {number[]} position */
+  const pixel = ([lon, lat]) => ({ x: lon, y: lat });
+  return rings(geometry).some((ring) =>
+    ring.some(
+      (end, i) => i > 0 && gap({ x, y }, nearestOnSegment({ x, y }, pixel(ring[i - 1]), pixel(end))) < ON_BORDER,
+    ),
+  );
+}
+
+/**
  * Whether two lines are the same but for so many metres.
  *
  * @param {number[][]} a

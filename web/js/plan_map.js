@@ -2,7 +2,7 @@
 
 import { sharedEdges } from "./borders.js";
 import { h, token } from "./dom.js";
-import { ANSWERS, ANSWER_OPACITY, AROUND_TARGET, colourFor } from "./palette.js";
+import { AROUND_TARGET, colourFor } from "./palette.js";
 import { boxOf, isInside, labelPoint, positionsOf, spotOf } from "./plan_geometry.js";
 import { p } from "./plan_texts.js";
 import { unproject } from "./projection.js";
@@ -49,7 +49,7 @@ const flip = (line) => line.map(([lon, lat]) => [lat, lon]);
  *
  * @param {Land} geometry
  */
-const shape = (geometry) =>
+export const shape = (geometry) =>
   (geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates).map((part) => part.map(flip));
 /** @param {Line} geometry */
 const lines = (geometry) =>
@@ -110,6 +110,7 @@ export class PlanMap {
     this.signs = group();
     this.canvas = L.canvas({ pane: "plan-faces", padding: 0.3 });
     this.canvasBefore = L.canvas({ pane: "plan-before", padding: 0.3 });
+    this.svg = L.svg({ pane: "plan-work", padding: 0.5 }); // which can hatch
     this.clip = () => this.swipeAt !== null && this.applySwipe();
     /** @type {number | null} */
     this.swipeAt = null;
@@ -463,29 +464,43 @@ export class PlanMap {
     });
   }
 
-  /**
-   * One of the proposed answers, each grid in a colour of its own.
-   *
-   * @param {{features: {geometry: Land, properties: any}[]}} collection
-   */
-  showAnswer(collection) {
+  /** Let what a proposed answer is compared with step back. */
+  startAnswer() {
     this.clearLabels();
     this.work.clearLayers();
-    // What they are compared with steps back, so that no colour mixes with another.
+    this.edges.clearLayers();
     this.isQuiet = true;
     this.draw(false);
-    collection.features.forEach(({ geometry, properties }, i) => {
-      L.polygon(shape(geometry), {
-        pane: "plan-work",
-        interactive: false,
-        color: token("ink"),
-        weight: 2,
-        fillColor: ANSWERS[i % ANSWERS.length],
-        fillOpacity: ANSWER_OPACITY,
-      }).addTo(this.work);
-      this.label(geometry, { ...properties, now: properties.now ?? { households: properties.households } });
-    });
-    this.onDrawn();
+  }
+
+  /**
+   * A polygon of a proposed answer.
+   *
+   * @param {Land} geometry
+   * @param {L.PolylineOptions} style
+   */
+  fill(geometry, style) {
+    return L.polygon(shape(geometry), { renderer: this.svg, interactive: false, ...style }).addTo(this.work);
+  }
+
+  /**
+   * New borders of a proposed answer.
+   *
+   * @param {number[][][]} stretches
+   */
+  line(stretches) {
+    const style = { renderer: this.svg, interactive: false, color: token("accent"), weight: 4 };
+    L.polyline(stretches.map(flip), style).addTo(this.work);
+  }
+
+  /**
+   * The rule of a grid; of one that is new, that of the others.
+   *
+   * @param {string} key
+   */
+  targetOf(key) {
+    const face = this.faces.get(key) ?? [...this.faces.values()].find(({ properties }) => properties.target);
+    return this.targets.get(key) ?? face?.properties.target;
   }
 
   /**
@@ -597,5 +612,6 @@ export class PlanMap {
       group.remove();
     this.canvas.remove();
     this.canvasBefore.remove();
+    this.svg.remove();
   }
 }

@@ -3,11 +3,10 @@
 import { h } from "./dom.js";
 import { heading, tag } from "./parts.js";
 import { p, pOr } from "./plan_texts.js";
-import { listed, moment, nameOf, number, percent } from "./texts.js";
+import { listed, moment, nameOf, number } from "./texts.js";
 
 const MOVED = ["households", "people", "buildings", "care_households", "premises", "hazards", "incidents_month"];
 const MOST_BARS = 8;
-const SHARES = ["spread", "along_streets"];
 /** @import { Shape } from "../types/answers.js" */
 /** @typedef {Shape<"FindingAnswer">} Finding */
 /** @typedef {Shape<"EditAnswer">} Edit */
@@ -126,8 +125,9 @@ function movedText(grids) {
  * @param {Face[]} faces
  * @param {(key: string) => Target} targetOf
  * @param {(key: string) => void} onPick
+ * @param {((key: string) => void) | null} onDivide offered for a grid outside of its rule
  */
-export function gridRows(faces, targetOf, onPick) {
+export function gridRows(faces, targetOf, onPick, onDivide) {
   const most = Math.max(
     1,
     ...faces.map(({ properties }) => Math.max(properties.households ?? 0, (targetOf(properties.key)?.[1] ?? 0) * 1.34)),
@@ -135,25 +135,32 @@ export function gridRows(faces, targetOf, onPick) {
   return h(
     "ul",
     { class: "rows plan-grids" },
-    faces.map(({ properties }) =>
-      h(
+    faces.map(({ properties }) => {
+      const { key, name = key, households = 0 } = properties;
+      const target = targetOf(key);
+      const isMisfit = target && (households < target[0] || households > target[1]);
+      return h(
         "li",
-        {},
+        { class: isMisfit ? "misfit" : "" },
         h(
           "button",
-          { type: "button", onclick: () => onPick(properties.key) },
-          bar(
-            {
-              ...properties,
-              now: { households: properties.households ?? 0 },
-              target: targetOf(properties.key),
-              before: null,
-            },
-            most,
-          ),
+          { type: "button", onclick: () => onPick(key) },
+          bar({ ...properties, now: { households }, target, before: null }, most),
         ),
-      ),
-    ),
+        isMisfit &&
+          onDivide &&
+          h(
+            "button",
+            {
+              type: "button",
+              class: "button plan-divide",
+              "aria-label": p("propose_grid", { name }),
+              onclick: () => onDivide(key),
+            },
+            p("propose_short"),
+          ),
+      );
+    }),
   );
 }
 
@@ -257,46 +264,5 @@ export function conflictParts({ since, message }, { onTop, drop }) {
       h("button", { type: "button", class: "button primary", id: "plan-on-top", onclick: onTop }, p("conflict_on_top")),
       h("button", { type: "button", class: "button", id: "plan-theirs", onclick: drop }, p("conflict_theirs")),
     ),
-  );
-}
-
-/**
- * Figures of one of the answers, on a card.
- *
- * @param {any} answer
- * @param {number} i
- * @param {{isChosen: boolean, onLook: () => void, onTake: () => void}} more
- */
-export function answerCard(answer, i, { isChosen, onLook, onTake }) {
-  // Of the pieces only their number stands on the card: the map shows each.
-  const figures = {
-    ...answer.figures,
-    ...(Array.isArray(answer.figures.pieces) && { pieces: answer.figures.pieces.length }),
-  };
-  const rows = Object.entries(figures).filter(
-    ([name, value]) => typeof value === "number" && pOr(`figure_${name}`, ""),
-  );
-  return h(
-    "li",
-    { class: isChosen ? "chosen" : "" },
-    h(
-      "button",
-      { type: "button", class: "look", "aria-pressed": String(isChosen), onclick: onLook },
-      h("b", {}, answer.title || pOr(`answer_${answer.name}`, p("answer_n", { n: i + 1 }))),
-      answer.text && h("small", {}, answer.text),
-      h(
-        "dl",
-        {},
-        rows.map(([name, value]) =>
-          h(
-            "div",
-            {},
-            h("dt", {}, p(`figure_${name}`)),
-            h("dd", {}, SHARES.includes(name) ? percent(value) : number(value, value < 10 ? 2 : 0)),
-          ),
-        ),
-      ),
-    ),
-    h("button", { type: "button", class: "button", id: `answer-${i}`, onclick: onTake }, p("answer_take")),
   );
 }

@@ -4,6 +4,7 @@ import { h, isNarrow, keepingFocus, parts } from "./dom.js";
 import { heading } from "./parts.js";
 import { mayPlan, villageList } from "./plan_list.js";
 import { changeRows, conflictParts, gridRows, loadBars, ruleRows, statusTag } from "./plan_parts.js";
+import { proposeStep } from "./plan_propose.js";
 import { p } from "./plan_texts.js";
 import { TOOLS, TOOL_OF } from "./plan_tools.js";
 import { show, state } from "./state.js";
@@ -77,8 +78,11 @@ export class Work {
       isFree &&
         !this.mode.tool?.edge && [
           heading(p("grids_here"), p("grids_n", { n: number(this.mode.keys.length) })),
-          gridRows(this.mode.facesHere, this.mode.targetOf, (key) =>
-            this.mode.show(this.mode.canvas.faces.get(key)?.geometry),
+          gridRows(
+            this.mode.facesHere,
+            this.mode.targetOf,
+            (key) => this.mode.show(this.mode.canvas.faces.get(key)?.geometry),
+            this.mode.tool && ((key) => show({ step: proposeStep("grid", key) })),
           ),
           this.mode.tool &&
             h(
@@ -86,7 +90,12 @@ export class Work {
               { class: "buttons" },
               h(
                 "button",
-                { type: "button", class: "button", id: "plan-propose", onclick: () => show({ step: "propose" }) },
+                {
+                  type: "button",
+                  class: "button",
+                  id: "plan-propose",
+                  onclick: () => show({ step: proposeStep("village") }),
+                },
                 p("propose"),
               ),
             ),

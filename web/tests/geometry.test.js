@@ -127,3 +127,11 @@ test("a line is the same with more vertices, and another when it strays", () => 
   assert.equal(geometry.isSameLine(line, [[112, 28], [112.004, 28.0001], [112.01, 28]], 1), false); // prettier-ignore
   assert.equal(geometry.isSameLine(line, [[112, 28], [112.005, 28]], 1), false); // prettier-ignore
 });
+
+test("the stretches of a border that run through other land", () => {
+  const east = { type: "Polygon", coordinates: [[[4, 0], [8, 0], [8, 4], [4, 4], [4, 0]]] }; // prettier-ignore
+  const landAt = ([x, y]) => [SQUARE, east].find((land) => geometry.isInside([x, y], land));
+  const grown = { type: "Polygon", coordinates: [[[0, 0], [4, 0], [6, 0], [6, 2], [4, 2], [4, 4], [0, 4], [0, 0]]] }; // prettier-ignore
+  assert.deepEqual(geometry.stretchesThrough(grown, landAt), [[[6, 0], [6, 2], [4, 2]]]); // prettier-ignore
+  assert.deepEqual(geometry.stretchesThrough(SQUARE, landAt), []);
+});

@@ -489,29 +489,37 @@ def _describe_edges(state: DraftState, keys: Sequence[str]) -> dict[str, Any]:
     )
 
 
-def list_faces(state: DraftState, village: str | None, box: Box | None) -> dict[str, Any]:
+def list_faces(
+    state: DraftState, village: str | None, box: Box | None, *, only_changed: bool = False
+) -> dict[str, Any]:
     """
     Give base grids as drafted.
 
     Parameters
     ----------
-    held
+    state
         The draft.
     village
         Those of this parent.
     box
         Those that a box may touch: west, south, east, north in degrees.
+    only_changed
+        Those that the draft changes.
 
     Returns
     -------
     dict
-        FeatureCollection; all grids where neither is given.
+        FeatureCollection, of all grids where nothing is asked for; ``retired`` are the keys of
+        grids that the draft ends.
     """
     keys = list(state.draft.within(*box)) if box else list(state.draft.keys)
     if village is not None:
         parents = state.draft.parents
         keys = [key for key in keys if parents[key] == village]
-    return _describe_faces(state, keys, state.names)
+    if only_changed:
+        keys = [key for key in keys if key in state.touched]
+    retired = sorted(set(state.base.tessellation.keys) - set(state.draft.keys))
+    return {**_describe_faces(state, keys, state.names), "retired": retired}
 
 
 def list_edges(state: DraftState, grid: str | None, parent: str | None) -> dict[str, Any]:
