@@ -98,10 +98,11 @@ def node(segments: IntArray, cutters: IntArray) -> tuple[IntArray, IntArray]:
     """
     pieces = np.concatenate([segments, cutters])
     source = np.arange(len(pieces))
+    boxes = _boxes_of(pieces)
     existing = source < len(segments)
     fresh = ~existing
     for _ in range(_MOST_ROUNDS):
-        splits = _find_splits(pieces, existing, np.flatnonzero(fresh))
+        splits = _find_splits(pieces, boxes, existing, np.flatnonzero(fresh))
         if not splits:
             return pieces, source
         cut = np.array(sorted(splits), dtype=np.int64)
@@ -113,6 +114,7 @@ def node(segments: IntArray, cutters: IntArray) -> tuple[IntArray, IntArray]:
         keep = np.ones(len(pieces), dtype=bool)
         keep[cut] = False
         pieces = np.concatenate([pieces[keep], *parts])
+        boxes = np.concatenate([boxes[keep], _boxes_of(np.concatenate(parts))])
         source = np.concatenate([source[keep], np.repeat(source[cut], counts)])
         existing = source < len(segments)
         fresh = np.zeros(len(pieces), dtype=bool)
@@ -120,8 +122,13 @@ def node(segments: IntArray, cutters: IntArray) -> tuple[IntArray, IntArray]:
     raise InputError("boundaries.too_fine")
 
 
+def _boxes_of(pieces: IntArray) -> GeometryArray:
+    low, high = np.minimum(pieces[:, :2], pieces[:, 2:]), np.maximum(pieces[:, :2], pieces[:, 2:])
+    return np.asarray(shapely.box(*low.T, *high.T), dtype=object)
+
+
 def _find_splits(
-    pieces: IntArray, existing: Mask, fresh: IntArray
+    pieces: IntArray, boxes: GeometryArray, existing: Mask, fresh: IntArray
 ) -> dict[int, list[tuple[int, int]]]:
     """Find where a fresh piece meets another one elsewhere than end to end."""
     if not len(fresh):
@@ -129,9 +136,7 @@ def _find_splits(
     low, high = np.minimum(pieces[:, :2], pieces[:, 2:]), np.maximum(pieces[:, :2], pieces[:, 2:])
     box_low, box_high = low[fresh].min(axis=0), high[fresh].max(axis=0)
     near = np.flatnonzero(((low <= box_high) & (high >= box_low)).all(axis=1))
-    boxes = shapely.box(low[near, 0], low[near, 1], high[near, 0], high[near, 1])
-    fresh_boxes = shapely.box(low[fresh, 0], low[fresh, 1], high[fresh, 0], high[fresh, 1])
-    first_index, second_index = shapely.STRtree(boxes).query(fresh_boxes)
+    first_index, second_index = shapely.STRtree(boxes[near]).query(boxes[fresh])
     first_index, second_index = fresh[first_index], near[second_index]
     is_fresh = np.zeros(len(pieces), dtype=bool)
     is_fresh[fresh] = True
