@@ -233,6 +233,23 @@ def test_a_block_too_heavy_is_cut_along_footpaths_then_between_buildings(
     assert (share.sum(axis=1) - share.max(axis=1)).max() < 2
 
 
+@pytest.mark.parametrize("beside", [0.0, 0.005, -0.003])
+def test_a_border_of_today_beside_its_street_stays_the_border(
+    straight: Tessellation, beside: float
+) -> None:
+    draft, loads = Draft(straight, parents_of(straight)), place(straight, NONE, [])
+    bends = [(3 + beside * (-1) ** n, 1.5 + n / 4) for n in range(9)] if beside < 0 else [
+        (3 + beside, 1.5), (3 + beside, 3.5),
+    ]  # fmt: skip
+    streets = PackedShapes(np.array([line(*bends)]))
+    blocks = cut_blocks(draft, ["22", "23"], loads, streets, PackedShapes(NONE))
+    assert len(blocks.faces) == 2
+    now = draft.faces(["22", "23"])
+    land = blocks.join(blocks.home)
+    assert all(land[n].equals(face) for n, face in enumerate(now.values()))
+    assert blocks.off_street_m.tolist() == pytest.approx([0], abs=1e-6)
+
+
 def test_a_heavy_block_is_cut_where_green_land_ends(straight: Tessellation) -> None:
     homes = houses(np.random.default_rng(1), 40, box(2.02, 2.02, 0.95, 0.95))
     draft, loads = Draft(straight, parents_of(straight)), place(straight, homes, np.full(40, 1))
