@@ -37,12 +37,15 @@ from gis_service.boundaries.proposals.costs import (
     count_gains_and_losses,
     measure_costs,
 )
+from gis_service.boundaries.proposals.least_change import KEPT_SHARE
 from gis_service.boundaries.proposals.task import NO_LIMIT, Answer, ProposalTask
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.geodesy import length_m
 from gis_service.messages import Language, text
 
 MOST_PIECES: Final = 40
+_BLOCKS_TO_SPARE: Final = 2
+"""What a grid that fits may give to a misfit is about so many blocks."""
 Progress = Callable[[float], None]
 
 
@@ -287,6 +290,7 @@ def _solve(
     blocks = cut_blocks(
         state.draft, keys, state.loads, base.lines, base.footprints,
         footpaths=base.footpaths, cover_edges=base.cover_edges, whole=stay,
+        most_in_block=_find_givers(state, keys, stay),
     )  # fmt: skip
     low, high = np.array([_limits(state, key) for key in blocks.keys], dtype=np.int64).T
     without_rule = (high == NO_LIMIT) & (pieces is None)
@@ -302,6 +306,14 @@ def _solve(
     land = dict(enumerate(state.draft.faces(blocks.keys).values()))
     today = measure_costs(task, blocks, unchanged, land, base.footprints)
     return _AnsweredVillage(task, blocks, answers, faces, costs, today)
+
+
+def _find_givers(state: DraftState, keys: list[str], stay: Collection[str]) -> dict[str, float]:
+    """Let grids beside misfits be cut so fine that what they can spare is more than one block."""
+    misfits = [key for key in keys if key not in stay and not _fits(state, key)]
+    beside = {near for key in misfits for near in state.draft.neighbours(key)} - set(misfits)
+    spare = (1 - KEPT_SHARE) / _BLOCKS_TO_SPARE
+    return {key: max(spare * state.loads.households_of(key), 1.0) for key in beside & set(keys)}
 
 
 def _measure_quiet(state: DraftState, keys: list[str]) -> Costs:

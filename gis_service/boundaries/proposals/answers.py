@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy  # whose optimize is read when it is used: 30 MB
 
-from gis_service.boundaries.proposals.least_change import MOVE_M, find_least_change
+from gis_service.boundaries.proposals.least_change import MOVE_M, find_least_change, make_room
 from gis_service.boundaries.proposals.search import refine
 from gis_service.boundaries.proposals.task import (
     NO_LIMIT,
@@ -60,7 +60,7 @@ def find_answers(
     least = find_least_change(task, seed=seed)
     if weights is not None:
         return {REFINED: improve(task, least, weights, seed=seed)}
-    roomy = find_least_change(task, roomy=True, seed=seed) if least.source else least
+    roomy = least if task.pieces else make_room(task, least, seed=seed)
     if _count_outside(task, roomy) > _count_outside(task, least):
         roomy = least
     starts = {"balance": roomy, "shape": least}

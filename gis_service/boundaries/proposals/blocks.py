@@ -153,13 +153,8 @@ class _Land:
     unit_xy: FloatArray
     unit_home: IntArray
     households: FloatArray
-    # Most households of each grid.
-    most: FloatArray
-
-    @cached_property
-    def limit(self) -> FloatArray:
-        """How heavy a block of each grid may be before it is cut."""
-        return self.most / BLOCKS_IN_GRID
+    # How heavy a block of each grid may be before it is cut.
+    limit: FloatArray
 
     @cached_property
     def building_tree(self) -> Any:
@@ -489,6 +484,8 @@ def cut_blocks(
     cover_edges: PackedShapes | None = None,
     # Grids that are cut along streets alone: locked ones.
     whole: Collection[str] = (),
+    # Most households of a block of a grid, where a tenth of a grid's most would be too coarse.
+    most_in_block: Mapping[str, float] | None = None,
 ) -> Blocks:
     """Cut the land of grids into blocks, village by village; the draft stays as it is."""
     parents, keys = draft.parents, tuple(dict.fromkeys(keys))
@@ -504,7 +501,11 @@ def cut_blocks(
     for grids in villages.values():
         own = loads.unit_positions(grids)
         ways = _Ways(lines, is_footpath, cover_edges or PackedShapes(np.empty(0, dtype=object)))
-        site = _survey(draft, grids, loads, own, ways, footprints, whole)
+        limits = [
+            min((most_in_block or {}).get(key, np.inf), _most_of(loads, key) / BLOCKS_IN_GRID)
+            for key in grids
+        ]
+        site = _survey(draft, grids, loads, own, ways, footprints, whole, np.array(limits))
         village, placed = _cut_village(site, begin, [position[key] for key in grids])
         of_unit[np.searchsorted(units, own)] = placed + begin
         begin += len(village.home)
@@ -555,9 +556,14 @@ class _Ways:
     cover_edges: PackedShapes
 
 
+def _most_of(loads: Loads, key: str) -> int:
+    rule = loads.target(loads.class_of(key))
+    return MOST_HOUSEHOLDS if rule is None else rule[1]
+
+
 def _survey(
     draft: Draft, grids: Sequence[str], loads: Loads, units: IntArray, ways: _Ways,
-    footprints: PackedShapes, whole: Collection[str],
+    footprints: PackedShapes, whole: Collection[str], limit: FloatArray,
 ) -> _Land:  # fmt: skip
     """Bring together what a village's blocks are made of."""
     faces = np.array(list(draft.faces(grids).values()), dtype=object)
@@ -587,8 +593,6 @@ def _survey(
     home = np.full(len(units), -1, dtype=np.int64)
     for number, key in enumerate(grids):
         home[np.searchsorted(units, loads.unit_positions([key]))] = number
-    rules = [loads.target(loads.class_of(key)) for key in grids]
-    most = np.array([MOST_HOUSEHOLDS if rule is None else rule[1] for rule in rules], dtype=float)
     return _Land(
         draft,
         tuple(grids),
@@ -602,7 +606,7 @@ def _survey(
         np.rint(xy * PER_DEGREE) - origin,
         home,
         counts[:, COUNTS.index("households")],
-        most,
+        limit,
     )
 
 

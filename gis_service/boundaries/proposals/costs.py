@@ -14,6 +14,8 @@ import numpy.typing as npt
 import shapely
 
 from gis_service.boundaries.editing.checks import measure_compactness
+from gis_service.boundaries.editing.rules import redraw_rules
+from gis_service.boundaries.linework.noding import metres_per_degree
 from gis_service.boundaries.linework.packed_shapes import PackedShapes
 from gis_service.boundaries.proposals.blocks import Blocks
 from gis_service.boundaries.proposals.task import NO_LIMIT, Answer, ProposalTask, count
@@ -34,7 +36,7 @@ class Costs:
     households_moved, people_moved
         That lie in another grid than today.
     buildings_cut
-        Buildings through which a border of the asked grids goes.
+        Buildings that a border of the asked grids cuts, as the checks have it.
     border_m, new_border_m, new_street_m
         Metres of border among the asked grids; of it where none is today; of that along streets,
         footpaths and banks.
@@ -124,8 +126,12 @@ def count_gains_and_losses(task: ProposalTask, answer: Answer) -> tuple[IntArray
 
 
 def count_cut_buildings(land: npt.NDArray[np.object_], footprints: PackedShapes) -> int:
-    """Count the buildings through which the border of some land goes."""
+    """Count the buildings of which a border of some land cuts off more than the checks allow."""
     if not len(footprints) or not len(land):
         return 0
-    _, building = footprints.query(shapely.boundary(land), "crosses")
-    return len(np.unique(building))
+    face, building = footprints.query(shapely.boundary(land), "crosses")
+    shapes = footprints[building]
+    scale = metres_per_degree(float(shapely.bounds(land)[:, [1, 3]].mean())).prod()
+    inside_m2 = shapely.area(shapely.intersection(shapes, land[face])) * scale
+    cut_off_m2 = np.minimum(inside_m2, shapely.area(shapes) * scale - inside_m2)
+    return len(np.unique(building[cut_off_m2 > redraw_rules().checks.building_cut_m2.value]))

@@ -33,6 +33,8 @@ MOVE_M: Final = 25.0
 """A household moved is worth so many metres of border while the least change is looked for."""
 _CHANGED: Final = 8
 """One more grid changed is worth so many households moved."""
+_NEAR: Final = 40
+"""So many households beyond the fewest that a misfit needs are no reason to look farther around."""
 _NUMBERS: Final = 3
 """From the fewest grids on, so many numbers are tried for a misfit."""
 _ROUNDS: Final = 2
@@ -44,15 +46,24 @@ _EFFORT_START: Final = 5e-5
 Score = tuple[int, int, float]
 
 
-def find_least_change(task: ProposalTask, *, roomy: bool = False, seed: int = 0) -> Answer:
+def find_least_change(task: ProposalTask, *, seed: int = 0) -> Answer:
     """Put the misfits right and leave everything else."""
-    search = _Search(task, seed, roomy=roomy)
+    search = _Search(task, seed)
     if task.pieces is not None:
         search.divide(task.pieces)
     else:
         for _ in range(_ROUNDS):
             for misfit in search.misfits():
                 search.put_right(misfit)
+    return keep_identities(task, search.best)
+
+
+def make_room(task: ProposalTask, answer: Answer, *, seed: int = 0) -> Answer:
+    """Divide what was divided into so many that each holds about the middle of the rule."""
+    search = _Search(task, seed)
+    search.best = answer
+    for grid in dict.fromkeys(answer.source):
+        search.make_room(grid)
     return keep_identities(task, search.best)
 
 
@@ -75,8 +86,8 @@ def keep_identities(task: ProposalTask, answer: Answer) -> Answer:
 class _Search:
     """The best answer so far, and what is tried to better it."""
 
-    def __init__(self, task: ProposalTask, seed: int, *, roomy: bool) -> None:
-        self.task, self.seed, self._roomy = task, seed, roomy
+    def __init__(self, task: ProposalTask, seed: int) -> None:
+        self.task, self.seed = task, seed
         self.best = Answer(task.home)
         self._fits = task.fits
         self._floor = np.ceil(KEPT_SHARE * task.households()).astype(np.int64)
@@ -107,6 +118,15 @@ class _Search:
                 )  # fmt: skip
             self.best = divided
 
+    def make_room(self, grid: int) -> None:
+        """Divide a grid and what was made of it into more, where the rule lets them be smaller."""
+        new = np.flatnonzero(np.array(self.best.source) == grid) + self.task.grids
+        scope = [grid, *new.tolist()]
+        total = int(self.best.households(self.task)[scope].sum())
+        number = round(2 * total / int(self.task.low[grid] + self.task.high[grid]))
+        if number > len(scope):
+            self.best = self._tried(scope, number, grid) or self.best
+
     def put_right(self, misfit: int) -> None:
         """Bring one misfit inside, with as few others as that needs."""
         low, high = self.best.limits(self.task)
@@ -115,6 +135,7 @@ class _Search:
             return
         right = self.best.inside(self.task)
         best, best_score = self.best, self._score(self.best, misfit, right)
+        near = best_score[1] + _NEAR
         for scopes in self._growing(misfit):
             for scope in scopes:
                 for number in self._numbers(scope, misfit):
@@ -124,7 +145,7 @@ class _Search:
                     score = self._score(tried, misfit, right)
                     if score < best_score:
                         best, best_score = tried, score
-            if not best_score[0]:
+            if not best_score[0] and (len(scopes) == 1 or best_score[1] <= near):
                 break
         self.best = best
 
@@ -179,9 +200,6 @@ class _Search:
         fewest = max(1, math.ceil(total / high))
         most = total // low if low else size + _NUMBERS
         may_go = [label for label in scope if self._may_go(label)]
-        if size == 1 and self._roomy:
-            middle = max(2, round(2 * total / (low + high)))
-            return [middle] if fewest <= middle <= most else []
         if size == 1:
             return [n for n in range(max(fewest, 2), fewest + _NUMBERS) if n <= most]
         numbers = {size, size - 1} if may_go else {size}
@@ -310,4 +328,4 @@ class _Search:
         return Answer(owner, self.best.source)
 
 
-__all__ = ["KEPT_SHARE", "MOVE_M", "find_least_change", "keep_identities"]
+__all__ = ["KEPT_SHARE", "MOVE_M", "find_least_change", "keep_identities", "make_room"]
