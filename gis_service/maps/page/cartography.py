@@ -53,19 +53,7 @@ LAYERS: Final = (
 
 
 def centre(bbox: Bbox | None) -> tuple[float, float]:
-    """
-    Find the middle of a box.
-
-    Parameters
-    ----------
-    bbox
-        West, south, east, north in degrees; None while there is no county.
-
-    Returns
-    -------
-    tuple of float
-        Latitude and longitude, the order Leaflet wants.
-    """
+    """Find the middle of a box in degrees: latitude first, the order Leaflet wants."""
     if bbox is None:
         return NOWHERE
     west, south, east, north = bbox
