@@ -33,8 +33,8 @@ const SYSTEMS = [
 
 /** @param {string} agent */
 function device(agent) {
-  const found = [KNOWN, SYSTEMS].flatMap((names) => names.find(([sign]) => sign.test(agent))?.[1] ?? []);
-  return found.join(" · ") || a("unknown_device");
+  const parts = [KNOWN, SYSTEMS].flatMap((names) => names.find(([sign]) => sign.test(agent))?.[1] ?? []);
+  return parts.join(" · ") || a("unknown_device");
 }
 
 /** @param {Session} session */
@@ -94,7 +94,7 @@ async function draw() {
   try {
     sessions = await get("/api/sessions");
     sessions.sort(
-      (one, other) => Number(other.current) - Number(one.current) || other.seen_at.localeCompare(one.seen_at),
+      (first, second) => Number(second.current) - Number(first.current) || second.seen_at.localeCompare(first.seen_at),
     );
     list.replaceChildren(...sessions.map(sessionRow));
     endOthers.hidden = sessions.length < 2;

@@ -81,10 +81,10 @@ export async function showBoard(desk, signal) {
   let total = 0;
 
   async function load(offset = 0) {
-    const found = await get("/api/incidents", { ...TABS[tab], q, limit: AT_ONCE, offset }, signal);
+    const page = await get("/api/incidents", { ...TABS[tab], q, limit: AT_ONCE, offset }, signal);
     if (signal.aborted) return;
-    total = found.total;
-    const rows = found.items.map(rowOf);
+    total = page.total;
+    const rows = page.items.map(rowOf);
     if (offset) list.append(...rows);
     else list.replaceChildren(...rows);
     count.textContent = t(total ? "board_count" : !offered("incidents") ? "board_hidden" : `board_none_${tab}`, {
@@ -108,7 +108,8 @@ export async function showBoard(desk, signal) {
           "aria-pressed": String(name === tab),
           onclick: (event) => {
             tab = name;
-            for (const one of tabs.children) one.setAttribute("aria-pressed", String(one === event.currentTarget));
+            for (const tabButton of tabs.children)
+              tabButton.setAttribute("aria-pressed", String(tabButton === event.currentTarget));
             again(0);
           },
         },

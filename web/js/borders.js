@@ -48,7 +48,7 @@ export function sharedEdges(features, ancestors) {
     return chainA.length;
   };
   /** @type {{level: number, line: Float64Array}[]} */
-  const found = [];
+  const pieces = [];
   for (const feature of features) {
     const id = feature.properties.grid_id;
     for (const ring of rings(feature.geometry)) {
@@ -57,7 +57,7 @@ export function sharedEdges(features, ancestors) {
       /** @type {number[]} */
       let points = [];
       const finish = () => {
-        if (points.length > 2) found.push({ level: current ?? 0, line: Float64Array.from(points) });
+        if (points.length > 2) pieces.push({ level: current ?? 0, line: Float64Array.from(points) });
         points = [];
         current = null;
       };
@@ -81,5 +81,5 @@ export function sharedEdges(features, ancestors) {
       finish();
     }
   }
-  return found;
+  return pieces;
 }

@@ -26,7 +26,7 @@ export function bulkForm(scheme) {
     h("option", { value: "" }, t("bulk_crs_choose")),
     SYSTEMS.map((code) => h("option", { value: code }, t(`bulk_${code}`))),
   );
-  const said = h("p", { class: "quiet", role: "status" });
+  const note = h("p", { class: "quiet", role: "status" });
   const fault = h("p", { class: "fault", role: "alert", hidden: true });
   const done = h("p", {});
   const stop = h(
@@ -49,7 +49,7 @@ export function bulkForm(scheme) {
     abort = new AbortController();
     stop.hidden = false;
     button.disabled = true;
-    said.textContent = t("bulk_sending");
+    note.textContent = t("bulk_sending");
     try {
       const [chosen] = file.files ?? [];
       const body = new FormData();
@@ -67,11 +67,11 @@ export function bulkForm(scheme) {
         if (isOver) break;
         parts.push(value);
         size += value.length;
-        said.textContent = t("bulk_coming", { mb: number(size / 1e6, 1) });
+        note.textContent = t("bulk_coming", { mb: number(size / 1e6, 1) });
       }
       address = URL.createObjectURL(new Blob(parts));
       const name = chosen.name.replace(/(\.[^.]+)$/, `-${t("bulk_suffix")}$1`);
-      said.textContent = response.headers.get("X-Gis-Suggestion") ?? "";
+      note.textContent = response.headers.get("X-Gis-Suggestion") ?? "";
       done.append(
         h(
           "a",
@@ -81,7 +81,7 @@ export function bulkForm(scheme) {
       );
     } catch (error) {
       const isStopped = error.name === "AbortError";
-      said.textContent = isStopped ? t("bulk_stopped") : "";
+      note.textContent = isStopped ? t("bulk_stopped") : "";
       fault.textContent = isStopped ? "" : error.message;
       fault.hidden = isStopped;
     } finally {
@@ -101,7 +101,7 @@ export function bulkForm(scheme) {
       h("label", {}, t("bulk_file"), file),
       h("label", {}, t("bulk_crs"), crs),
       fault,
-      said,
+      note,
       done,
       h("div", { class: "buttons" }, button, stop),
     ),

@@ -225,7 +225,7 @@ export class CoverageMap {
     const onPick = this.onSpot;
     for (const spot of this.knownSpots ?? []) {
       if (spot.bbox && size(spot.bbox) < LEAST_PX) continue;
-      const said = h(
+      const tip = h(
         "div",
         {},
         h("b", {}, spot.name),
@@ -255,7 +255,7 @@ export class CoverageMap {
             weight: 2,
             fillOpacity: 0.14,
           });
-      if (interactive) shape.bindTooltip(said, { className: "tip", direction: "top", sticky: true });
+      if (interactive) shape.bindTooltip(tip, { className: "tip", direction: "top", sticky: true });
       shape.on("click", (event) => {
         if (this.map.getContainer().classList.contains("aiming")) return; // a tool takes the place under it
         L.DomEvent.stopPropagation(event);

@@ -61,15 +61,15 @@ function fieldOf({ name, label, autocomplete, hint = "", value = "", isOptional 
  * @param {(values: Record<string, string>) => Promise<unknown>} onSend
  */
 export function credentialsForm(asked, action, onSend) {
-  const said = h("p", { class: "fault", role: "alert", hidden: true });
+  const faultLine = h("p", { class: "fault", role: "alert", hidden: true });
   const button = h("button", { type: "submit", class: "button filled" }, action);
   let timer = 0;
   let isWaiting = false;
 
   /** @param {string} text */
   const say = (text) => {
-    said.textContent = text;
-    said.hidden = !text;
+    faultLine.textContent = text;
+    faultLine.hidden = !text;
   };
 
   /** @param {number} until moment in milliseconds */
@@ -105,7 +105,7 @@ export function credentialsForm(asked, action, onSend) {
       },
     },
     asked.map(fieldOf),
-    said,
+    faultLine,
     h("div", { class: "buttons" }, button),
   );
   return form;

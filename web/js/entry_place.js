@@ -60,13 +60,13 @@ export class PlaceField {
       { "aria-label": e("place_system"), title: e("place_system") },
       SYSTEMS.map((system) => h("option", { value: system }, e(`system_${system}`))),
     );
-    this.said = h("p", { class: "place-said", role: "status", "aria-live": "polite" });
+    this.note = h("p", { class: "place-said", role: "status", "aria-live": "polite" });
     this.element = h(
       "div",
       { class: "place" },
       h("div", { class: "buttons" }, this.point, this.middle, this.done),
       h("div", { class: "place-typed" }, this.typed, this.system),
-      this.said,
+      this.note,
     );
     this.typed.addEventListener("change", () => this.takeTyped());
     this.system.addEventListener("change", () => this.typed.value && this.takeTyped());
@@ -200,7 +200,7 @@ export class PlaceField {
    * @param {string} [tone]
    */
   say(text, tone = "") {
-    this.said.replaceChildren(...(text ? [tone ? tag(text, tone) : text] : []));
+    this.note.replaceChildren(...(text ? [tone ? tag(text, tone) : text] : []));
   }
 
   /** Say whose grid it is, while the form is being filled in. */
@@ -220,7 +220,7 @@ export class PlaceField {
         );
         return;
       }
-      this.said.replaceChildren(
+      this.note.replaceChildren(
         h("span", {}, e("place_in"), " ", h("b", {}, located.grid?.name), " ", h("small", {}, located.grid?.code)),
         located.on_border
           ? tag(t("on_border"), "care")

@@ -111,7 +111,10 @@ export class Names {
     }
     if (zoom >= from) {
       const figures = this.figures();
+      const seen = this.map.getBounds().pad(MARGIN);
       for (const grid of grids) {
+        const [lon, lat] = grid.label;
+        if (!seen.contains([lat, lon])) continue; // a thousand numbers take their time to write
         /** @type {Line[]} */
         const lines = [[grid.name, 13, 500]];
         const value = grid.figure ?? figures?.values[grid.grid_id];
@@ -120,7 +123,7 @@ export class Names {
         }
         const isChosen = grid.grid_id === this.selected();
         const order = isChosen ? 0 : (grid.order ?? 20);
-        wanted.push({ lat: grid.label[1], lon: grid.label[0], lines, order, isChosen });
+        wanted.push({ lat, lon, lines, order, isChosen });
       }
     }
     return wanted;

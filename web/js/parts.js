@@ -130,13 +130,15 @@ export function coverageBar(figures, isLabelled = true) {
   if (figures.n === 0) return h("p", { class: "quiet" }, t("none_live_here"));
   /** @param {string} name */
   const share = (name) => figures[name] / figures.n;
-  const said = CATEGORIES.map((name) => `${t(`cover_${name}`)} ${number(figures[name])}`).join(isEnglish ? ", " : "，");
+  const inWords = CATEGORIES.map((name) => `${t(`cover_${name}`)} ${number(figures[name])}`).join(
+    isEnglish ? ", " : "，",
+  );
   return h(
     "div",
     { class: "cover" },
     h(
       "div",
-      { class: "stack", role: "img", "aria-label": said },
+      { class: "stack", role: "img", "aria-label": inWords },
       CATEGORIES.map(
         (name) =>
           figures[name] > 0 && h("i", { class: name, style: { flexGrow: String(Math.max(share(name), 0.006)) } }),

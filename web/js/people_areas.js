@@ -45,7 +45,7 @@ export function areaPicker(of, chosen) {
   const ids = new Set(chosen);
   const chips = h("ul", { class: "chips" });
   const answers = h("ul", { class: "rows found", id: `${of}-area-answers` });
-  const said = h("p", { class: "quiet", role: "status" });
+  const note = h("p", { class: "quiet", role: "status" });
   const search = h("input", {
     type: "search",
     id: `${of}-area-search`,
@@ -85,17 +85,17 @@ export function areaPicker(of, chosen) {
   const find = settled(PAUSE_MS, async () => {
     const q = search.value.trim();
     answers.replaceChildren();
-    said.textContent = "";
+    note.textContent = "";
     if (!q) return;
     try {
       if (!schemes.length) schemes = (await get("/api/schemes")).map(({ code }) => code);
       const pages = await Promise.all(schemes.map((scheme) => get("/api/grids", { q, scheme, limit: MOST })));
       if (q !== search.value.trim()) return;
-      const found = pages.flatMap(({ items }) => items).filter(({ grid_id }) => !ids.has(grid_id));
-      found.sort((one, other) => one.rank - other.rank);
-      said.textContent = found.length ? "" : a("areas_none");
+      const grids = pages.flatMap(({ items }) => items).filter(({ grid_id }) => !ids.has(grid_id));
+      grids.sort((first, second) => first.rank - second.rank);
+      note.textContent = grids.length ? "" : a("areas_none");
       answers.replaceChildren(
-        ...found.slice(0, MOST).map((grid) => {
+        ...grids.slice(0, MOST).map((grid) => {
           const take = () => {
             known.set(grid.grid_id, grid);
             ids.add(grid.grid_id);
@@ -112,11 +112,11 @@ export function areaPicker(of, chosen) {
         }),
       );
     } catch (error) {
-      said.textContent = error.message || t("error_unknown");
+      note.textContent = error.message || t("error_unknown");
     }
   });
 
-  learnNames(chosen).then(drawChips, (error) => (said.textContent = error.message));
+  learnNames(chosen).then(drawChips, (error) => (note.textContent = error.message));
   drawChips();
-  return { element: h("div", { class: "area-picker" }, chips, search, said, answers), chosen: () => [...ids] };
+  return { element: h("div", { class: "area-picker" }, chips, search, note, answers), chosen: () => [...ids] };
 }

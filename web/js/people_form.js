@@ -97,7 +97,7 @@ export function openForm(account) {
         class: "entry-form",
         onsubmit: async (event) => {
           event.preventDefault();
-          form.querySelectorAll(".field").forEach((one) => sayFault(one, ""));
+          form.querySelectorAll(".field").forEach((place) => sayFault(place, ""));
           fault.hidden = true;
           save.disabled = true;
           const values = { name: name.value.trim(), name_en: nameEn.value.trim(), role: choice.role(), areas: choice.areas() }; // prettier-ignore

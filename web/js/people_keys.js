@@ -96,7 +96,7 @@ function keyForm(secret, onMade) {
       class: "entry-form",
       onsubmit: async (event) => {
         event.preventDefault();
-        form.querySelectorAll(".field").forEach((one) => sayFault(one, ""));
+        form.querySelectorAll(".field").forEach((place) => sayFault(place, ""));
         fault.hidden = true;
         const chosen = scopes.filter(({ box }) => box.checked).map(({ box }) => box.value);
         const body = { name: name.value.trim(), role: choice.role(), areas: choice.areas(), scopes: chosen, days: Number(days.value) }; // prettier-ignore

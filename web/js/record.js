@@ -36,7 +36,7 @@ let abort = null;
 const actions = h("datalist", { id: "known-actions" });
 const kinds = h("datalist", { id: "known-kinds" });
 const list = h("ol", { class: "record", id: "record", onkeydown: (event) => step(event) });
-const said = h("p", { class: "quiet", role: "status" });
+const note = h("p", { class: "quiet", role: "status" });
 const more = h("button", { type: "button", class: "button", id: "record-more", hidden: true, onclick: () => load(false) }, a("record_more")); // prettier-ignore
 const fileLink = h("a", { class: "button", id: "record-export", download: "" }, a("record_export"));
 const seal = h("p", { class: "quiet", id: "seal" });
@@ -215,7 +215,7 @@ async function load(isNew) {
     learn(page.items);
     next = page.next;
     more.hidden = next === null;
-    said.textContent = !list.children.length ? a("record_none") : next === null ? a("record_end") : a("record_keys");
+    note.textContent = !list.children.length ? a("record_none") : next === null ? a("record_end") : a("record_keys");
     if (hadFocus) /** @type {HTMLElement | null} */ (list.children[focusOn]?.querySelector("summary"))?.focus();
   } catch (error) {
     if (isStale(error)) return;
@@ -223,7 +223,7 @@ async function load(isNew) {
       content.replaceChildren(trouble(error.message));
       return;
     }
-    said.textContent = "";
+    note.textContent = "";
     if (isNew)
       list.replaceChildren(
         h(
@@ -232,7 +232,7 @@ async function load(isNew) {
           trouble(error.message, () => load(true)),
         ),
       );
-    else said.textContent = error.message;
+    else note.textContent = error.message;
   } finally {
     more.disabled = false;
   }
@@ -260,7 +260,7 @@ async function showSeal() {
 const query = new URLSearchParams(location.search);
 for (const name of FILTERS) control(name).value = (query.get(name) ?? "").slice(0, name === "since" || name === "until" ? 16 : 100); // prettier-ignore
 const filters = h("details", { class: "fold", id: "record-filters", open: !isNarrow() || Object.keys(asked()).length > 0 }, h("summary", {}, a("record_find")), form); // prettier-ignore
-content.append(filters, actions, kinds, h("div", { class: "buttons" }, fileLink), seal, list, said, more);
+content.append(filters, actions, kinds, h("div", { class: "buttons" }, fileLink), seal, list, note, more);
 load(true).then(showSeal);
 // Whoever scrolls to the end reads on; whoever does not see the page has the button.
 new IntersectionObserver(([entry]) => {

@@ -111,20 +111,19 @@ export function incidentForm(desk, slot, place) {
   const offerAlike = async () => {
     if (!choice.value) return;
     try {
-      const found = await get("/api/incidents/duplicates", { lon: place.lon, lat: place.lat, kind: choice.value });
+      const duplicates = await get("/api/incidents/duplicates", { lon: place.lon, lat: place.lat, kind: choice.value });
       alike.replaceChildren(
-        ...(found.length
+        ...(duplicates.length
           ? [
-              h("p", { class: "tag care" }, t("report_alike", { n: number(found.length) })),
+              h("p", { class: "tag care" }, t("report_alike", { n: number(duplicates.length) })),
               h(
                 "ul",
                 { class: "rows" },
-                found.map((one) =>
-                  row(
-                    () => show({ point: `incident:${one.incident.incident_id}`, grid: "", view: "" }),
-                    one.incident.text,
-                    { note: moment(one.incident.reported_at), figure: distance(one.distance_m) },
-                  ),
+                duplicates.map(({ incident, distance_m }) =>
+                  row(() => show({ point: `incident:${incident.incident_id}`, grid: "", view: "" }), incident.text, {
+                    note: moment(incident.reported_at),
+                    figure: distance(distance_m),
+                  }),
                 ),
               ),
             ]
@@ -173,9 +172,9 @@ export function incidentForm(desk, slot, place) {
   });
   slot.replaceChildren(form);
   words.focus();
-  kindsKnown = incidentKinds().then((found) => {
+  kindsKnown = incidentKinds().then((known) => {
     const guess = () =>
-      found.find((kind) => [kind.name, ...kind.keywords].some((word) => words.value.includes(word)))?.kind ?? "";
+      known.find((kind) => [kind.name, ...kind.keywords].some((word) => words.value.includes(word)))?.kind ?? "";
     words.addEventListener("input", () => {
       // What is typed says the kind, until somebody chooses it.
       if (choice.dataset.chosen || !guess() || choice.value === guess()) return;
@@ -184,7 +183,7 @@ export function incidentForm(desk, slot, place) {
     });
     if (kept.kind) choice.dataset.chosen = "true";
     choice.replaceChildren(
-      ...found.map((kind) =>
+      ...known.map((kind) =>
         h("option", { value: kind.kind, selected: kind.kind === (kept.kind ?? (guess() || "other")) }, nameOf(kind)),
       ),
     );

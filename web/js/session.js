@@ -29,7 +29,7 @@ function take(me) {
 /** Ask for the password past api.js, too, or for a session begun in another tab; false where it was put off. */
 function signInAgain() {
   return new Promise((/** @type {(isBack: boolean) => void} */ done) => {
-    const said = h("p", { class: "fault", role: "alert", hidden: true });
+    const faultLine = h("p", { class: "fault", role: "alert", hidden: true });
     const dialog = h("dialog", { class: "again", id: "session-ended", "aria-labelledby": "session-ended-title" });
     const end = (/** @type {boolean} */ isBack) => {
       dialog.remove();
@@ -41,8 +41,8 @@ function signInAgain() {
         end(true);
         return;
       }
-      said.hidden = false;
-      said.textContent = me?.signed_in ? a("ended_other_person", { name: nameOf(me.actor) }) : a("ended_not_yet");
+      faultLine.hidden = false;
+      faultLine.textContent = me?.signed_in ? a("ended_other_person", { name: nameOf(me.actor) }) : a("ended_not_yet");
     };
     const form = credentialsForm(
       [{ ...LOGIN, value: config.actor.login ?? "" }, PASSWORD],
@@ -66,7 +66,7 @@ function signInAgain() {
       h("h2", { id: "session-ended-title" }, a("ended_title")),
       h("p", {}, a("ended_text")),
       form,
-      said,
+      faultLine,
       h(
         "div",
         { class: "buttons" },

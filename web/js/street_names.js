@@ -13,6 +13,18 @@ const GREATER = ["motorway", "trunk", "primary", "secondary", "tertiary"];
 const keyOf = ({ x, y }) => `${Math.round(x * 2)} ${Math.round(y * 2)}`;
 
 /**
+ * Whether a piece may be seen: it does not lie all on one side of the view.
+ *
+ * @param {Pixel[]} points
+ * @param {Pixel} view
+ */
+const isInView = (points, view) =>
+  points.some(({ x }) => x >= 0) &&
+  points.some(({ y }) => y >= 0) &&
+  points.some(({ x }) => x <= view.x) &&
+  points.some(({ y }) => y <= view.y);
+
+/**
  * Pieces that end where others begin, as long lines: roads are cut at every junction.
  *
  * @param {Pixel[][]} pieces of one name
@@ -54,21 +66,22 @@ export function placesAlong(line, width, view) {
   for (let i = 1; i < line.length; i += 1)
     far.push(far[i - 1] + Math.hypot(line[i].x - line[i - 1].x, line[i].y - line[i - 1].y));
   const length = far[far.length - 1];
-  /** @param {number} at */
-  const pointAt = (at) => {
-    const i = Math.max(
-      far.findIndex((distance) => distance >= at),
-      1,
-    );
-    const share = (at - far[i - 1]) / (far[i] - far[i - 1] || 1);
-    return {
-      x: line[i - 1].x + share * (line[i].x - line[i - 1].x),
-      y: line[i - 1].y + share * (line[i].y - line[i - 1].y),
+  /** Goes along the line and never back. */
+  const walker = () => {
+    let i = 1;
+    return (/** @type {number} */ at) => {
+      while (i < far.length - 1 && far[i] < at) i += 1;
+      const share = (at - far[i - 1]) / (far[i] - far[i - 1] || 1);
+      return {
+        x: line[i - 1].x + share * (line[i].x - line[i - 1].x),
+        y: line[i - 1].y + share * (line[i].y - line[i - 1].y),
+      };
     };
   };
+  const [start, end] = [walker(), walker()];
   const places = [];
   for (let at = width / 2; at <= length - width / 2; at += STEP_PX) {
-    const [a, b] = [pointAt(at - width / 2), pointAt(at + width / 2)];
+    const [a, b] = [start(at - width / 2), end(at + width / 2)];
     const [x, y] = [(a.x + b.x) / 2, (a.y + b.y) / 2];
     if (x < 0 || y < 0 || x > view.x || y > view.y) continue;
     if (Math.hypot(b.x - a.x, b.y - a.y) < STRAIGHT * width) continue;
@@ -91,7 +104,12 @@ export function placesAlong(line, width, view) {
 export function streetNames(streets, view, widthOf) {
   /** @type {Map<string, Street[]>} */
   const byName = new Map();
-  for (const street of streets) byName.set(street.name, [...(byName.get(street.name) ?? []), street]);
+  for (const street of streets) {
+    if (!isInView(street.points, view)) continue;
+    const pieces = byName.get(street.name);
+    if (pieces) pieces.push(street);
+    else byName.set(street.name, [street]);
+  }
   return [...byName]
     .flatMap(([name, pieces]) => {
       const width = widthOf(name);

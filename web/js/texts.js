@@ -156,9 +156,9 @@ export const coordinates = ({ lon, lat }, digits = 5) => `${lon.toFixed(digits)}
  * @returns {{lon: number, lat: number} | null} null where there are not two, or they are no place
  */
 export function placeIn(text) {
-  const found = text.match(/-?\d+(?:\.\d+)?/g)?.map(Number) ?? [];
-  const [lon, lat] = Math.abs(found[0]) <= 90 && Math.abs(found[1]) > 90 ? [found[1], found[0]] : found;
-  return found.length === 2 && Math.abs(lon) <= 180 && Math.abs(lat) <= 90 ? { lon, lat } : null;
+  const degrees = text.match(/-?\d+(?:\.\d+)?/g)?.map(Number) ?? [];
+  const [lon, lat] = Math.abs(degrees[0]) <= 90 && Math.abs(degrees[1]) > 90 ? [degrees[1], degrees[0]] : degrees;
+  return degrees.length === 2 && Math.abs(lon) <= 180 && Math.abs(lat) <= 90 ? { lon, lat } : null;
 }
 
 /**
