@@ -28,6 +28,7 @@ const MARGIN = 0.2;
 const LEADING = 3;
 const BESIDE = 14; // how far a great place's name may stand from its place
 const GRIDS_FROM = 14;
+const FIGURE_PX = 11; // in the weaker ink
 const STREETS_FROM = 15;
 const STREET_ORDER = 30; // after grids and places
 /** @type {[pixels: number, weight: number]} */
@@ -119,7 +120,7 @@ export class Names {
         const lines = [[grid.name, 13, 500]];
         const value = grid.figure ?? figures?.values[grid.grid_id];
         if (value !== null && value !== undefined) {
-          lines.push([figureText(figures?.theme ?? "households", value), 11, 400]);
+          lines.push([figureText(figures?.theme ?? "households", value), FIGURE_PX, 400]);
         }
         const isChosen = grid.grid_id === this.selected();
         const order = isChosen ? 0 : (grid.order ?? 20);
@@ -179,12 +180,12 @@ export class Names {
    */
   write({ lines }, context, x, top) {
     let y = top;
-    lines.forEach(([text, pixels, weight], line) => {
+    lines.forEach(([text, pixels, weight]) => {
       y += (pixels + LEADING) / 2;
       context.font = `${weight} ${pixels}px ${FONT}`;
       context.lineWidth = 3.5;
       context.strokeText(text, x, y);
-      context.fillStyle = this.inks[line === 0 ? 0 : 1];
+      context.fillStyle = this.inks[pixels > FIGURE_PX ? 0 : 1];
       context.fillText(text, x, y);
       y += (pixels + LEADING) / 2;
     });
