@@ -174,6 +174,18 @@ def test_each_answer_is_best_at_what_it_is_called() -> None:
     assert spread["balance"] == min(spread.values())
 
 
+def test_an_officer_stays_where_half_of_the_households_were() -> None:
+    task = town("aaaaaabbbbbbccdd " * 6, {"a": 15, "b": 2, "c": 20, "d": 5})  # 540, 72, 240, 60
+    answers = find_answers(task)
+    start = answers["least_change"].owner == task.home
+    for answer in answers.values():
+        stays = answer.owner == task.home
+        for grid in np.unique(task.home[start]):
+            kept, before = (task.graph.population[mask & (task.home == grid)].sum()
+                            for mask in (stays, start))  # fmt: skip
+            assert 2 * kept >= before
+
+
 def test_weights_give_one_answer() -> None:
     task = town(BIG, 15)
     change, shape = (

@@ -23,6 +23,7 @@ from gis_service.boundaries.proposals.task import (
 )
 
 IntArray = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 LEAST_CHANGE: Final = "least_change"
 REFINED: Final = "refined"
@@ -116,12 +117,36 @@ def _refined(
         graph, owner, np.maximum(low, 0), np.maximum(high, 0),
         home=place[task.home[atoms]],
         move_cost=MOVE_M * weights.change / 100 / shape,
+        frozen=_find_cores(task, start.owner)[atoms],
         balance=_BALANCE * metres * weights.balance / 100 / shape,
         seed=seed,
         effort=_EFFORT * graph.atoms,
     )  # fmt: skip
 
 
+def _find_cores(task: ProposalTask, owner: IntArray) -> Mask:
+    """Find the half of each grid's households that lies deepest in it: its officer stays there."""
+    edges, stays = task.graph.edges, owner == task.home
+    inner = owner[edges[:, 0]] == owner[edges[:, 1]]
+    depth = np.full(task.graph.atoms, task.graph.atoms)
+    depth[edges[~inner]] = 0
+    both = np.concatenate([edges[inner], edges[inner][:, ::-1]])
+    while True:
+        nearer = depth.copy()
+        np.minimum.at(nearer, both[:, 0], depth[both[:, 1]] + 1)
+        if (nearer == depth).all():
+            break
+        depth = nearer
+    core = np.zeros(task.graph.atoms, dtype=bool)
+    for grid in np.unique(owner[stays]).tolist():
+        own = np.flatnonzero(stays & (owner == grid))
+        own = own[np.argsort(-depth[own], kind="stable")]
+        before = np.cumsum(task.graph.population[own]) - task.graph.population[own]
+        core[own[before < _CORE * task.graph.population[own].sum()]] = True
+    return core
+
+
+_CORE: Final = 0.5
 _UNEVEN: Final = 0.25
 """By so much of it a piece may differ from an even share where no rule says otherwise."""
 _EFFORT: Final = 3e-4
