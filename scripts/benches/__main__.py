@@ -28,6 +28,8 @@ _SHARED = frozenset(
         "framework",
         "locate_server",
         "processes",
+        "propose_peers",
+        "propose_recom",
     }
 )
 
