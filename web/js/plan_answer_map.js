@@ -11,6 +11,7 @@ import { sizeClass } from "./plan_map.js";
 
 const EVERYWHERE = { x: "-100000", y: "-100000", width: "200000", height: "200000" };
 const HATCH = "plan-hatch";
+const RIGHT = 2; // class of a grid inside its rule
 const DEFINITIONS = "plan-answer-definitions";
 
 /**
@@ -24,7 +25,7 @@ export function drawAnswer(canvas, { faces: { features }, costs }, locked) {
   canvas.startAnswer();
   const definitions = hatching(canvas);
   for (const { geometry, properties } of features) {
-    const place = sizeClass(properties.households, canvas.targetOf(properties.key));
+    const place = properties.inside ? RIGHT : sizeClass(properties.households, canvas.targetOf(properties.key));
     const colour = place < 0 ? token("paper") : colourFor(AROUND_TARGET[place]);
     canvas.fill(geometry, { stroke: false, fillColor: colour, fillOpacity: 0.75 });
   }

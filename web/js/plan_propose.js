@@ -6,6 +6,7 @@ import { follow } from "./jobs.js";
 import { field, trouble } from "./parts.js";
 import { drawAnswer } from "./plan_answer_map.js";
 import { answerName, answersTable, officerRows, toldRows } from "./plan_answers.js";
+import { boxOf, boxText, positionsOf } from "./plan_geometry.js";
 import { mayPlan } from "./plan_list.js";
 import { p } from "./plan_texts.js";
 import { show, state } from "./state.js";
@@ -336,8 +337,10 @@ export class Proposals {
     if (!this.proposal) this.say(h("p", { class: "quiet", role: "status" }, p("propose_busy")));
     try {
       const proposal = await asking();
-      if (proposal) this.show(proposal);
-      else this.offer(p("propose_stopped"));
+      if (proposal) {
+        await this.loadToday(proposal);
+        this.show(proposal);
+      } else this.offer(p("propose_stopped"));
     } catch (error) {
       if (isStale(error)) return;
       this.forget();
@@ -408,6 +411,17 @@ export class Proposals {
 
   get answer() {
     return this.answers.find(({ name }) => name === this.chosen) ?? null;
+  }
+
+  /**
+   * Have today's land of what a town's or the county's answers change; a village's is there.
+   *
+   * @param {Proposal} proposal
+   */
+  async loadToday({ answers }) {
+    const positions = answers.flatMap(({ faces }) => faces.features.flatMap(({ geometry }) => positionsOf(geometry)));
+    if (!this.isByJob || !positions.length) return;
+    this.mode.canvas.take(await this.mode.draft.ask("/faces", { bbox: boxText(boxOf(positions)) }));
   }
 
   /** @param {Proposal} proposal */
