@@ -14,13 +14,13 @@ import { kindName } from "./figures.js";
 import { coordinates, distance, listed, number, t } from "./texts.js";
 
 /** @import { Shape } from "../types/answers.js" */
-/** @typedef {any} Located */
+/** @typedef {Shape<"LocatedPlace">} Located */
 /** @typedef {Shape<"Arrivals">} Arrivals */
-/** @typedef {any} Arrival */
+/** @typedef {Arrivals["arrivals"][number]} Arrival */
 /** @typedef {any} Place with lon and lat, and what it is a place of */
 /**
  * @typedef {object} Parts
- * @property {any} panel
+ * @property {import("./panel.js").Panel} panel
  * @property {import("./grids.js").Grids} grids
  * @property {ReturnType<typeof import("./sheet.js").wireSheet>} sheet
  * @property {() => L.FitBoundsOptions} insets
@@ -144,7 +144,7 @@ export class Dispatch {
     return [
       located.grid && codeLine(grid),
       located.outside &&
-        h("p", {}, tag(t("dispatch_outside", { name: grid.name, far: distance(located.distance_m) }), "care")),
+        h("p", {}, tag(t("dispatch_outside", { name: grid.name, far: distance(located.distance_m ?? 0) }), "care")),
       located.on_border && h("p", {}, tag(t("on_border"), "care")),
       !located.outside &&
         !located.on_border &&
@@ -155,7 +155,7 @@ export class Dispatch {
         h("p", {}, tag(t("dispatch_border_road", { name: located.border_road.name || t("road") }), "care")),
       located.call && firstCall(located.call),
       (located.grid || isNear(located)) && officers(located),
-      grid.chain?.length > 1 && chainLine(grid, this.pick),
+      "chain" in grid && grid.chain.length > 1 && chainLine(grid, this.pick),
       mayReport() &&
         h(
           "button",
@@ -210,7 +210,8 @@ export class Dispatch {
     }
     if (signal.aborted) return;
     slot.removeAttribute("aria-busy");
-    const draw = (/** @type {Arrival} */ { route, kind, name }) => this.routes.draw({ geometry: route, kind, name });
+    const draw = (/** @type {Arrival} */ { route, kind, name }) =>
+      this.routes.draw({ geometry: /** @type {GeoJSON.LineString | null} */ (route), kind, name });
     const drawWhole = (/** @type {Arrival} */ arrival) => {
       draw(arrival);
       if (arrival.route) this.routes.look(this.insets());
@@ -228,13 +229,13 @@ export class Dispatch {
  *
  * @param {Located} located
  */
-const isNear = (located) => located.outside && located.distance_m < NEAR_M;
+const isNear = (located) => located.outside && (located.distance_m ?? Infinity) < NEAR_M;
 
 /**
  * @param {Located} located
  */
 function officers(located) {
-  const named = located.officers ?? (located.grid ?? located.nearest)?.officers ?? [];
+  const named = (located.grid ?? located.nearest)?.officers ?? [];
   if (!named.length) return h("p", { class: "quiet" }, t(offered("every_officer") ? "no_officer" : "officers_hidden"));
   return h("div", { class: "officers" }, named.map(officerCard));
 }
