@@ -13,8 +13,7 @@ import { boxOf, boxText, joined, labelPoint, positionsOf } from "./plan_geometry
 import { mayPlan, showPlans, showVersion } from "./plan_list.js";
 import { PlanMap } from "./plan_map.js";
 import { actorName } from "./plan_parts.js";
-import { Proposals, isProposing } from "./plan_propose.js";
-import { showPath } from "./plan_publish.js";
+import { isProposing } from "./plan_scope.js";
 import { Snapper } from "./plan_snap.js";
 import { p } from "./plan_texts.js";
 import { TOOLS } from "./plan_tools.js";
@@ -105,7 +104,8 @@ export class PlanMode {
     this.bar = new PlanBar(this);
     this.work = new Work(this);
     this.comparison = new Comparison(this);
-    this.proposals = new Proposals(this);
+    /** @type {import("./plan_propose.js").Proposals | null} once somebody asked for one */
+    this.proposals = null;
     this.snapper = new Snapper(map, "plan-work", onError);
     this.lasso = L.polyline([], {
       pane: "plan-work",
@@ -310,9 +310,13 @@ export class PlanMode {
     document.body.classList.toggle("proposing", isProposing());
     if (state.step === "publish") {
       this.dropTool();
+      const { showPath } = await import("./plan_publish.js");
       await showPath(this, signal);
     } else if (isProposing()) {
       this.dropTool();
+      const { Proposals } = await import("./plan_propose.js");
+      this.proposals ??= new Proposals(this);
+      signal.throwIfAborted();
       await this.proposals.render(signal);
     } else await this.work.show();
   }
@@ -499,7 +503,7 @@ export class PlanMode {
   hovered(id, latlng) {
     if (!this.opened || !this.drawing) return;
     if (isProposing()) {
-      this.tip(this.proposals.hover(latlng), latlng);
+      this.tip(this.proposals?.hover(latlng) ?? "", latlng);
       return;
     }
     if (this.isPending || state.step) {
@@ -561,7 +565,7 @@ export class PlanMode {
     if (this.isSkipping || !this.opened) return;
     this.grids.tip.remove();
     if (isProposing()) {
-      this.proposals.click(latlng);
+      this.proposals?.click(latlng);
       return;
     }
     if (this.village && this.tool && !state.step && this.tool.click?.(latlng) !== false) return;
@@ -701,7 +705,7 @@ export class PlanMode {
       this.canvas.draw();
     }
     if (isProposing()) {
-      if (change && why === "edit") this.proposals.taken(change);
+      if (change && why === "edit") this.proposals?.taken(change);
       else this.panel.update();
       return;
     }
@@ -822,7 +826,7 @@ export class PlanMode {
   drawState() {
     if (!this.opened?.plan) return;
     this.bar.draw();
-    if (isProposing()) this.proposals.drawActions();
+    if (isProposing()) this.proposals?.drawActions();
     else if (!state.step) this.work.drawActions();
   }
 }

@@ -4,7 +4,7 @@ import { at, h, keepingFocus } from "./dom.js";
 import { tag } from "./parts.js";
 import { mayPlan } from "./plan_list.js";
 import { statusTag } from "./plan_parts.js";
-import { isProposing, proposeStep } from "./plan_propose.js";
+import { isProposing, proposeStep } from "./plan_scope.js";
 import { p } from "./plan_texts.js";
 import { show } from "./state.js";
 import { number } from "./texts.js";

@@ -8,14 +8,15 @@ import { drawAnswer } from "./plan_answer_map.js";
 import { answerName, answersTable, officerRows, toldRows } from "./plan_answers.js";
 import { boxOf, boxText, positionsOf } from "./plan_geometry.js";
 import { mayPlan } from "./plan_list.js";
+import { isProposing, proposeStep } from "./plan_scope.js";
 import { p } from "./plan_texts.js";
 import { show, state } from "./state.js";
 import { number, percent } from "./texts.js";
 
 /** @import { PlanMode } from "./plan.js" */
 /** @import { Answer, Proposal } from "./plan_answers.js" */
+/** @import { ScopeKind } from "./plan_scope.js" */
 /** @import { Change, Faces } from "./plan_map.js" */
-/** @typedef {"grid" | "village" | "town" | "county"} ScopeKind */
 /** @typedef {{change: number, balance: number, shape: number}} Weights 0…100 */
 /** @typedef {{answer: Answer, told: Proposal["told"], weights: Weights}} Refined */
 
@@ -32,17 +33,6 @@ const WEIGHTS_OF = {
   balance: { change: 10, balance: 100, shape: 20 },
   shape: { change: 10, balance: 10, shape: 100 },
 };
-
-/** Whether the step in the address is about a proposal. */
-export const isProposing = () => /^propose(:|$)/.test(state.step);
-
-/**
- * The step in the address that asks for a proposal.
- *
- * @param {ScopeKind} kind
- * @param {string} [key]
- */
-export const proposeStep = (kind, key = "") => (kind === "village" ? "propose" : ["propose", kind, key].join(":"));
 
 export class Proposals {
   /** @param {PlanMode} mode */

@@ -4,7 +4,7 @@ import { h, isNarrow, keepingFocus, parts } from "./dom.js";
 import { heading } from "./parts.js";
 import { mayPlan, villageList } from "./plan_list.js";
 import { changeRows, conflictParts, gridRows, loadBars, ruleRows, statusTag } from "./plan_parts.js";
-import { proposeStep } from "./plan_propose.js";
+import { proposeStep } from "./plan_scope.js";
 import { p } from "./plan_texts.js";
 import { TOOLS, TOOL_OF } from "./plan_tools.js";
 import { show, state } from "./state.js";

@@ -45,6 +45,8 @@ TEXT_ROOMS: Final = ("page.", "accounts.", "roles.", "entry.", "imports.", "plan
 LATE_SCRIPTS: Final = (
     "dispatch",
     "plan",
+    "plan_propose",
+    "plan_publish",
     "coverage",
     "entry",
     "imports",
