@@ -32,7 +32,8 @@ RECOM: Final = Path(__file__).with_name("propose_recom.py")
 RECOM_STEPS: Final = 1000
 RECOM_S: Final = 120
 """ReCom looks for its first partition as long as it finds none."""
-MAX_P_TURNS: Final = 5
+MAX_P_TURNS: Final = 1
+"""Constructions of max-p, of which one with its annealing takes about a minute already."""
 
 
 @dataclass(frozen=True)
