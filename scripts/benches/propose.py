@@ -24,15 +24,20 @@ from gis_service.access import SYSTEM
 from gis_service.boundaries.editing.edits import Draft
 from gis_service.boundaries.plans import life as plan_life
 from gis_service.boundaries.plans.drafts import DraftCache, DraftState
-from gis_service.boundaries.plans.proposals import Scope, propose
+from gis_service.boundaries.plans.proposals import (
+    MOST_SPARE_SHARE,
+    Scope,
+    cut_village,
+    propose,
+)
 from gis_service.boundaries.plans.publication import open_draft
-from gis_service.boundaries.proposals.blocks import Blocks, cut_blocks
+from gis_service.boundaries.proposals.blocks import Blocks
 from gis_service.boundaries.proposals.compiling import compile_all
 from gis_service.boundaries.proposals.graph import DistrictGraph, IntArray
 from gis_service.boundaries.proposals.graph_file import GraphTask, read_graph_file
 from gis_service.boundaries.proposals.least_change import find_least_change
 from gis_service.boundaries.proposals.search import partition
-from gis_service.boundaries.proposals.task import ProposalTask
+from gis_service.boundaries.proposals.task import SPARE_SHARE, ProposalTask
 from scripts.benches.context import Context
 from scripts.benches.framework import Limit, Row, compare, plain, told
 from scripts.benches.propose_peers import (
@@ -173,24 +178,18 @@ def _places(state: DraftState) -> Iterator[Place]:
 
 
 def _make_place(name: str, state: DraftState, draft: Draft, keys: list[str]) -> Place:
-    blocks = _cut(state, draft, keys)
+    blocks = cut_village(state, draft, keys, ())
     low, high = state.loads.target(state.loads.class_of(keys[0])) or (80, 300)
     task = _make_task(state, blocks)
     return Place(name, _make_problem(blocks, low, high), task)
-
-
-def _cut(state: DraftState, draft: Draft, keys: Sequence[str]) -> Blocks:
-    base = state.base
-    return cut_blocks(
-        draft, keys, state.loads, base.lines, base.footprints, footpaths=base.footpaths
-    )
 
 
 def _make_task(state: DraftState, blocks: Blocks) -> ProposalTask:
     rules = [state.loads.target(state.loads.class_of(key)) or (80, 300) for key in blocks.keys]
     low, high = np.array(rules, dtype=np.int64).T
     locked = np.zeros(len(blocks.keys), dtype=bool)
-    return ProposalTask(blocks.graph, blocks.home, low, high, locked, None)
+    spare = (SPARE_SHARE, MOST_SPARE_SHARE)
+    return ProposalTask(blocks.graph, blocks.home, low, high, locked, None, spare)
 
 
 def _make_problem(blocks: Blocks, low: int, high: int) -> Problem:
@@ -355,7 +354,7 @@ def _metis_county(state: DraftState) -> Iterator[Limit]:
         rule = state.loads.target(state.loads.class_of(keys[0]))
         if rule is None:
             continue
-        problem = _make_problem(_cut(state, state.draft, keys), *rule)
+        problem = _make_problem(cut_village(state, state.draft, keys, ()), *rule)
         began = time.perf_counter()
         one = problem.districts == 1
         owner = np.zeros(problem.graph.atoms, dtype=np.int64) if one else metis(problem)

@@ -1,5 +1,6 @@
 """Answers of least change: misfits are put right, whatever fits stays bit for bit."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis_service.boundaries.proposals.answers import WEIGHTS, Weights, find_answers
-from gis_service.boundaries.proposals.bounds import count_least_moves, find_impossible
+from gis_service.boundaries.proposals.bounds import (
+    count_least_moves,
+    find_impossible,
+    find_least_border,
+)
 from gis_service.boundaries.proposals.graph import DistrictGraph
 from gis_service.boundaries.proposals.least_change import find_least_change
 from gis_service.boundaries.proposals.task import NO_LIMIT, Answer, ProposalTask
@@ -111,6 +116,60 @@ def test_a_neighbour_that_fits_keeps_nine_tenths() -> None:
     stays = answer.owner == task.home
     kept = np.bincount(task.home[stays], weights=task.graph.population[stays])
     assert (kept[1:] >= 270).all()
+
+
+def test_a_neighbour_gives_more_only_where_that_is_let_and_needed() -> None:
+    task = town("abbbbbbbbbbcccccccccc " * 3, {"a": 20, "b": 10, "c": 10}, low=100, high=310)
+    answer = find_least_change(replace(task, spare=(0.1, 0.5)))
+    assert answer.inside(task).all()
+    assert answer.moved(task) == 40
+    fits = town("aaaaaaabbbbbbbbbbcccccccccc " * 2, {"a": 5, "b": 10, "c": 10})
+    strict, free = (find_least_change(replace(fits, spare=spare)) for spare in ((0.1,), (0.1, 0.5)))
+    assert (strict.owner == free.owner).all()
+
+
+def list_partitions(atoms: int) -> list[tuple[int, ...]]:
+    """Every way to part some atoms, each once."""
+    owners: list[tuple[int, ...]] = [()]
+    for _ in range(atoms):
+        owners = [(*owner, n) for owner in owners for n in range(max(owner, default=-1) + 2)]
+    return owners
+
+
+@given(
+    st.lists(st.integers(0, 9), min_size=6, max_size=6),
+    st.lists(st.integers(1, 9), min_size=7, max_size=7),
+    st.integers(1, 15),
+    st.integers(0, 15),
+)
+@settings(max_examples=25, deadline=None)
+def test_no_border_is_shorter_than_the_bound(
+    population: list[int], metres: list[int], low: int, more: int
+) -> None:
+    edges = np.array([(0, 1), (1, 2), (3, 4), (4, 5), (0, 3), (1, 4), (2, 5)])
+    graph = DistrictGraph(np.array(population), edges, np.ones(7))
+    limits = np.array([low]), np.array([low + more])
+    task = ProposalTask(graph, np.zeros(6, dtype=np.int64), *limits, np.array([False]))
+    lengths = [
+        sum(length for length, (a, b) in zip(metres, edges, strict=True) if owner[a] != owner[b])
+        for owner in list_partitions(6)
+        if all(
+            low
+            <= sum(n for n, one in zip(population, owner, strict=True) if one == label)
+            <= low + more
+            for label in set(owner)
+        )
+    ]
+    bound = find_least_border(task, np.array(metres, dtype=float))
+    if not lengths:
+        assert bound is None
+    elif bound is not None:
+        assert bound == pytest.approx(min(lengths))
+
+
+def test_the_border_of_a_locked_grid_is_part_of_the_bound() -> None:
+    task = town("aaaabbbb " * 2, 20, low=80, high=200, locked="b")
+    assert find_least_border(task, np.full(len(task.graph.edges), 100.0)) == pytest.approx(200)
 
 
 def test_locked_grids_stay_and_what_they_part_is_put_right_alone() -> None:

@@ -4,7 +4,7 @@ Each village is cut into blocks and answered alone; the answers are put together
 cost. Villages whose grids all fit stay out of it where more than one village was asked about.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -13,6 +13,7 @@ import numpy as np
 import shapely
 
 from gis_service.boundaries.editing.checks import measure_compactness
+from gis_service.boundaries.editing.edits import Draft
 from gis_service.boundaries.plans.completing import complete_edit
 from gis_service.boundaries.plans.drafts import DraftState
 from gis_service.boundaries.plans.work import as_collection, as_geojson
@@ -29,6 +30,7 @@ from gis_service.boundaries.proposals.bounds import (
     count_least_moves,
     count_parts_without_locked,
     find_impossible,
+    find_least_border,
 )
 from gis_service.boundaries.proposals.costs import (
     Costs,
@@ -37,13 +39,14 @@ from gis_service.boundaries.proposals.costs import (
     count_gains_and_losses,
     measure_costs,
 )
-from gis_service.boundaries.proposals.least_change import KEPT_SHARE
-from gis_service.boundaries.proposals.task import NO_LIMIT, Answer, ProposalTask
+from gis_service.boundaries.proposals.task import NO_LIMIT, SPARE_SHARE, Answer, ProposalTask
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.geodesy import length_m
 from gis_service.messages import Language, text
 
 MOST_PIECES: Final = 40
+MOST_SPARE_SHARE: Final = 0.5
+"""Of one village, whose planner looks at each grid, so much may go where less does not help."""
 _BLOCKS_TO_SPARE: Final = 2
 """What a grid that fits may give to a misfit is about so many blocks."""
 Progress = Callable[[float], None]
@@ -216,11 +219,12 @@ def propose(
     villages = find_villages(state, scope, locked)
     stay = frozenset(locked) | state.base.dedicated
     several = len(villages) > 1
+    spare = (SPARE_SHARE,) if several else (SPARE_SHARE, MOST_SPARE_SHARE)
     quiet = [keys for keys in villages.values() if several and not _has_misfits(state, keys, stay)]
     asked = [keys for keys in villages.values() if keys not in quiet]
 
     def solve(keys: list[str]) -> _AnsweredVillage:
-        return _solve(state, keys, stay, scope.pieces, weights, seed)
+        return _solve(state, keys, stay, scope.pieces, weights, seed, spare)
 
     done: list[_AnsweredVillage] = []
     with ThreadPoolExecutor(threads) as pool:
@@ -233,7 +237,10 @@ def propose(
         "proposal_id": None,
         "scope": scope.as_dict(),
         "today": _describe_costs(add_up([still, *(village.today for village in done)])),
-        "bounds": {"moves": sum(count_least_moves(one.task) for one in done), "border_m": None},
+        "bounds": {
+            "moves": sum(count_least_moves(village.task) for village in done),
+            "border_m": None if several else _round_border(_find_least_border(done[0])),
+        },
         "told": [sentence for village in done for sentence in _tell(state, village)],
         "answers": [_describe(state, name, done, still) for name in names],
     }
@@ -284,35 +291,61 @@ def _solve(
     pieces: int | None,
     weights: Weights | None,
     seed: int,
+    spare: tuple[float, ...],
 ) -> _AnsweredVillage:
     """Cut a village into blocks and answer it."""
-    base = state.base
-    blocks = cut_blocks(
-        state.draft, keys, state.loads, base.lines, base.footprints,
-        footpaths=base.footpaths, cover_edges=base.cover_edges, whole=stay,
-        most_in_block=_find_givers(state, keys, stay),
-    )  # fmt: skip
+    blocks = cut_village(state, state.draft, keys, stay)
     low, high = np.array([_limits(state, key) for key in blocks.keys], dtype=np.int64).T
     without_rule = (high == NO_LIMIT) & (pieces is None)
     locked = np.array([key in stay for key in blocks.keys]) | without_rule
-    task = ProposalTask(blocks.graph, blocks.home, low, high, locked, pieces)
+    task = ProposalTask(blocks.graph, blocks.home, low, high, locked, pieces, spare)
     answers = find_answers(task, weights, seed=seed)
     faces = {name: blocks.join(answer.owner) for name, answer in answers.items()}
     costs = {
-        name: measure_costs(task, blocks, answer, faces[name], base.footprints)
+        name: measure_costs(task, blocks, answer, faces[name], state.base.footprints)
         for name, answer in answers.items()
     }
     unchanged = Answer(task.home)
     land = dict(enumerate(state.draft.faces(blocks.keys).values()))
-    today = measure_costs(task, blocks, unchanged, land, base.footprints)
+    today = measure_costs(task, blocks, unchanged, land, state.base.footprints)
     return _AnsweredVillage(task, blocks, answers, faces, costs, today)
 
 
-def _find_givers(state: DraftState, keys: list[str], stay: Collection[str]) -> dict[str, float]:
+def cut_village(
+    state: DraftState, draft: Draft, keys: Sequence[str], stay: Collection[str]
+) -> Blocks:
+    """
+    Cut the grids of a village into blocks, finer beside its misfits.
+
+    Parameters
+    ----------
+    state
+        For what stands and lives there.
+    draft
+        Whose borders are meant.
+    keys
+        The grids.
+    stay
+        Those that no answer changes.
+
+    Returns
+    -------
+    Blocks
+        As answers are put together of them.
+    """
+    base = state.base
+    return cut_blocks(
+        draft, keys, state.loads, base.lines, base.footprints,
+        footpaths=base.footpaths, cover_edges=base.cover_edges, whole=stay,
+        most_in_block=_find_givers(state, keys, stay),
+    )  # fmt: skip
+
+
+def _find_givers(state: DraftState, keys: Sequence[str], stay: Collection[str]) -> dict[str, float]:
     """Let grids beside misfits be cut so fine that what they can spare is more than one block."""
     misfits = [key for key in keys if key not in stay and not _fits(state, key)]
     beside = {near for key in misfits for near in state.draft.neighbours(key)} - set(misfits)
-    spare = (1 - KEPT_SHARE) / _BLOCKS_TO_SPARE
+    spare = SPARE_SHARE / _BLOCKS_TO_SPARE
     return {key: max(spare * state.loads.households_of(key), 1.0) for key in beside & set(keys)}
 
 
@@ -405,6 +438,15 @@ def _describe_costs(costs: Costs) -> dict[str, Any]:
     }
 
 
+def _find_least_border(village: _AnsweredVillage) -> float | None:
+    blocks = village.blocks
+    return find_least_border(village.task, blocks.on_street_m + blocks.off_street_m)
+
+
+def _round_border(metres: float | None) -> float | None:
+    return None if metres is None else round(metres, 1)
+
+
 def _tell(state: DraftState, village: _AnsweredVillage) -> list[dict[str, Any]]:
     """Tell what cannot be met, and where something else than a street was followed."""
     task, blocks = village.task, village.blocks
@@ -415,6 +457,7 @@ def _tell(state: DraftState, village: _AnsweredVillage) -> list[dict[str, Any]]:
             state.name_of(key) for key, one in zip(blocks.keys, task.locked, strict=True) if one
         )
         told.append(_sentence("boundaries.proposal_locked_apart", None, grids=names, n=without))
+    told += _tell_misfits(state, village)
     owners = [answer.owner for answer in village.answers.values()]
     return told + [
         _sentence(one.key, as_geojson(one.place), **one.values)
@@ -438,6 +481,28 @@ def _tell_impossible(
         grids=", ".join(state.name_of(key) for key in keys),
         households=one.households, least=one.low, most=one.high,
     )  # fmt: skip
+
+
+def _tell_misfits(state: DraftState, village: _AnsweredVillage) -> list[dict[str, Any]]:
+    """Tell which grids the least change leaves outside the rule."""
+    task, answer = village.task, village.answers.get(LEAST_CHANGE)
+    if answer is None:
+        return []
+    low, high = answer.limits(task)
+    households = answer.households(task)
+    known = {grid for one in find_impossible(task) for grid in one.grids}
+    outside = answer.held(task) & ~answer.inside(task)
+    outside[: task.grids] &= ~task.locked
+    return [
+        _sentence(
+            "boundaries.proposal_stays_outside",
+            as_geojson(shapely.point_on_surface(village.faces[LEAST_CHANGE][label])),
+            grid=state.name_of(village.blocks.keys[label]),
+            households=int(households[label]), least=int(low[label]), most=int(high[label]),
+        )
+        for label in np.flatnonzero(outside[: task.grids]).tolist()
+        if label not in known and label in village.faces[LEAST_CHANGE]
+    ]  # fmt: skip
 
 
 def _sentence(key: str, place: Any, **values: object) -> dict[str, Any]:

@@ -6,15 +6,20 @@ to another. All of it is arithmetic on households, so it holds for every answer 
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-import scipy  # whose sparse.csgraph is read when it is used
+import scipy  # whose sparse.csgraph and optimize are read when they are used
 
 from gis_service.boundaries.proposals.task import NO_LIMIT, ProposalTask
 
 IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+MOST_CHOICES: Final = 300
+"""Of so many atoms times grids a proof is tried."""
+PROOF_S: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,94 @@ def count_least_moves(task: ProposalTask) -> int:
         _count_in_group(task.low[group], task.high[group], households[group])
         for group in group_grids(task)
     )
+
+
+def find_least_border(task: ProposalTask, metres: FloatArray) -> float | None:
+    """
+    Find the shortest border that any answer inside the rule can have, where HiGHS proves it.
+
+    Grids that hang together without the locked ones are parted into every number of grids that
+    the rule allows; that a grid must be in one piece is left out, so that an answer may need more.
+
+    Parameters
+    ----------
+    task
+        What is to be put right.
+    metres
+        Of each edge of its graph, shape (m,).
+
+    Returns
+    -------
+    float or None
+        Metres of border; None without a proof within its time.
+    """
+    households = task.households()
+    sides = task.home[task.graph.edges]
+    stays = task.locked[sides].any(axis=1) & (sides[:, 0] != sides[:, 1])
+    total = float(metres[stays].sum())
+    for group in group_grids(task):
+        atoms = np.flatnonzero(np.isin(task.home, group))
+        people = int(households[group].sum())
+        low, high = int(task.low[group].min()), min(int(task.high[group].max()), people)
+        numbers = range(math.ceil(people / max(high, 1)) or 1, people // max(low, 1) + 1)
+        if task.pieces is not None:
+            numbers = range(task.pieces, task.pieces + 1)
+        if not numbers or len(atoms) * numbers[-1] > MOST_CHOICES:
+            return None
+        number = np.full(task.graph.atoms, -1, dtype=np.int64)
+        number[atoms] = np.arange(len(atoms))
+        edges = number[task.graph.edges]
+        inner = (edges >= 0).all(axis=1)
+        population = task.graph.population[atoms]
+        proven = [_part_shortest(population, edges[inner], metres[inner], n, low, high)
+                  for n in numbers]  # fmt: skip
+        if any(border is None for border in proven):
+            return None
+        total += min(border for border in proven if border is not None)
+    return total if math.isfinite(total) else None
+
+
+def _part_shortest(
+    population: IntArray, edges: IntArray, metres: FloatArray, grids: int, low: int, high: int
+) -> float | None:
+    """Give the shortest border of some grids within limits; inf where none is, None unproven."""
+    if grids == 1:
+        return 0.0 if low <= population.sum() <= high else math.inf
+    atoms, borders = len(population), len(edges)
+    # One choice for each atom and grid, one for each edge: whether it is border.
+    owns = scipy.sparse.kron(np.ones((1, grids)), scipy.sparse.eye_array(atoms))
+    holds = scipy.sparse.kron(scipy.sparse.eye_array(grids), population[None, :].astype(float))
+    side = scipy.sparse.coo_array(
+        (np.tile([1.0, -1.0], borders), (np.repeat(np.arange(borders), 2), edges.ravel())),
+        (borders, atoms),
+    )
+    apart = scipy.sparse.kron(scipy.sparse.eye_array(grids), side)
+    is_border = scipy.sparse.kron(np.ones((grids, 1)), scipy.sparse.eye_array(borders))
+    nothing = scipy.sparse.coo_array((atoms + grids, borders))
+    rows = scipy.sparse.vstack(
+        [
+            scipy.sparse.hstack([scipy.sparse.vstack([owns, holds]), nothing]),
+            scipy.sparse.hstack([apart, -is_border]),
+            scipy.sparse.hstack([-apart, -is_border]),
+        ]
+    )
+    least = np.r_[np.ones(atoms), np.full(grids, low), np.full(2 * grids * borders, -np.inf)]
+    most = np.r_[np.ones(atoms), np.full(grids, high), np.zeros(2 * grids * borders)]
+    upper = np.ones(rows.shape[1])
+    lower = np.zeros(rows.shape[1])
+    lower[int(np.argmax(population))] = (
+        1.0  # grids have no names here: the heaviest is in the first
+    )
+    solved = scipy.optimize.milp(
+        np.r_[np.zeros(atoms * grids), metres],
+        integrality=np.r_[np.ones(atoms * grids), np.zeros(borders)],
+        bounds=scipy.optimize.Bounds(lower, upper),
+        constraints=scipy.optimize.LinearConstraint(rows.tocsr(), least, most),
+        options={"time_limit": PROOF_S},
+    )
+    if solved.status == 2:  # none is inside
+        return math.inf
+    return float(solved.mip_dual_bound) if solved.status == 0 else None
 
 
 def _count_in_group(low: IntArray, high: IntArray, households: IntArray) -> int:

@@ -27,8 +27,6 @@ from gis_service.errors import InputError, Place
 IntArray = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-KEPT_SHARE: Final = 0.9
-"""So much of its households a grid that fits keeps at least."""
 MOVE_M: Final = 25.0
 """A household moved is worth so many metres of border while the least change is looked for."""
 _CHANGED: Final = 8
@@ -51,7 +49,9 @@ def find_least_change(task: ProposalTask, *, seed: int = 0) -> Answer:
     search = _Search(task, seed)
     if task.pieces is not None:
         search.divide(task.pieces)
-    else:
+        return keep_identities(task, search.best)
+    for share in task.spare:
+        search.let_give(share)
         for _ in range(_ROUNDS):
             for misfit in search.misfits():
                 search.put_right(misfit)
@@ -90,7 +90,12 @@ class _Search:
         self.task, self.seed = task, seed
         self.best = Answer(task.home)
         self._fits = task.fits
-        self._floor = np.ceil(KEPT_SHARE * task.households()).astype(np.int64)
+        self.let_give(task.spare[-1])
+
+    def let_give(self, share: float) -> None:
+        """Set the share of its households that a grid that fits may give."""
+        households = self.task.households()
+        self._floor = np.ceil((1 - share) * households).astype(np.int64)
 
     def misfits(self) -> list[int]:
         """List what is outside the rule: too small first, since what is too big may give to it."""
@@ -328,4 +333,4 @@ class _Search:
         return Answer(owner, self.best.source)
 
 
-__all__ = ["KEPT_SHARE", "MOVE_M", "find_least_change", "keep_identities", "make_room"]
+__all__ = ["MOVE_M", "find_least_change", "keep_identities", "make_room"]

@@ -18,6 +18,8 @@ Mask = npt.NDArray[np.bool_]
 
 NO_LIMIT: Final = 2**40
 """High of a grid without a rule."""
+SPARE_SHARE: Final = 0.1
+"""So much of its households a grid that fits gives at most, where that is enough."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ class ProposalTask:
         Grids that stay as they are, shape (k,).
     pieces
         Into how many each grid that is not locked is divided; by the rule where None.
+    spare
+        Shares of its households that a grid that fits may give: the next one only where a misfit
+        cannot be put right by the one before.
     """
 
     graph: DistrictGraph
@@ -45,6 +50,7 @@ class ProposalTask:
     high: IntArray
     locked: Mask
     pieces: int | None = None
+    spare: tuple[float, ...] = (SPARE_SHARE,)
 
     @property
     def grids(self) -> int:
