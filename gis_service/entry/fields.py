@@ -117,6 +117,7 @@ def _describe_value(field: Field) -> dict[str, Any]:
         "point": {
             "type": "object",
             "required": ["lon", "lat", "crs"],
+            "additionalProperties": False,
             "properties": {
                 "lon": {"type": "number"},
                 "lat": {"type": "number"},
@@ -302,7 +303,7 @@ def _read_point(field: Field, raw: object, _: object) -> Any:
     numbers = [
         axis for axis in (x, y) if isinstance(axis, int | float) and not isinstance(axis, bool)
     ]
-    if len(numbers) != 2:
+    if len(numbers) != 2 or not parts.keys() <= {"lon", "lat", "crs"}:
         return Fault(field.name, "entry.bad_place")
     if not isinstance(crs, str):
         return Fault(field.name, "entry.no_system")

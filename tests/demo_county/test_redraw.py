@@ -44,7 +44,7 @@ def test_two_hundred_edits_in_a_row_and_all_undone(context: Context) -> None:
             redrawing.assert_whole(draft, context)
     redrawing.assert_whole(draft, context)
     redrawing.assert_faces_are_the_arcs(draft)
-    assert len(kinds) == 6
+    assert len(kinds) == 7
     while draft.changes:
         draft.undo()
     assert redrawing.wkb(draft) == first
