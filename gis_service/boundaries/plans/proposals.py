@@ -314,25 +314,7 @@ def _solve(
 def cut_village(
     state: DraftState, draft: Draft, keys: Sequence[str], stay: Collection[str]
 ) -> Blocks:
-    """
-    Cut the grids of a village into blocks, finer beside its misfits.
-
-    Parameters
-    ----------
-    state
-        For what stands and lives there.
-    draft
-        Whose borders are meant.
-    keys
-        The grids.
-    stay
-        Those that no answer changes.
-
-    Returns
-    -------
-    Blocks
-        As answers are put together of them.
-    """
+    """Cut the grids of a village into blocks, finer beside its misfits."""
     base = state.base
     return cut_blocks(
         draft, keys, state.loads, base.lines, base.footprints,

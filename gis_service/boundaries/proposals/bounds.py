@@ -81,23 +81,11 @@ def count_least_moves(task: ProposalTask) -> int:
 
 
 def find_least_border(task: ProposalTask, metres: FloatArray) -> float | None:
-    """
-    Find the shortest border that any answer inside the rule can have, where HiGHS proves it.
+    """Find the shortest border that any answer inside the rule can have, where HiGHS proves it.
 
     Grids that hang together without the locked ones are parted into every number of grids that
     the rule allows; that a grid must be in one piece is left out, so that an answer may need more.
-
-    Parameters
-    ----------
-    task
-        What is to be put right.
-    metres
-        Of each edge of its graph, shape (m,).
-
-    Returns
-    -------
-    float or None
-        Metres of border; None without a proof within its time.
+    ``metres`` are those of each edge of the graph; None without a proof within its time.
     """
     households = task.households()
     sides = task.home[task.graph.edges]
