@@ -45,6 +45,12 @@ def test_a_graph_alone_has_the_name_of_its_file_and_a_table_is_for_people(tmp_pa
     assert "cut edges    2" in told.stdout
 
 
+def test_a_file_as_windows_writes_it_is_read(tmp_path: Path) -> None:
+    told = ask(tmp_path / "ring.json", f"\N{BOM}{json.dumps(RING)}", "--json")
+    assert told.exit_code == 0
+    assert json.loads(told.stdout)[0]["feasible"]
+
+
 def test_the_same_seed_prints_the_same_answer(tmp_path: Path) -> None:
     wide = {**RING, "low": 1, "high": 5}
     owners = [

@@ -53,7 +53,7 @@ def read_graph_file(path: Path) -> dict[str, GraphTask | InputError]:
         There is no such file.
     """
     try:
-        raw = json.loads(path.read_text("utf-8"))
+        raw = json.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise NotFoundError("districts.no_file", file=path.name) from error
     except (ValueError, RecursionError) as error:
